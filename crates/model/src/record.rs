@@ -1,0 +1,266 @@
+//! What a run leaves on disk, versioned. Everything that reaches `record.json` or a trial's file is
+//! one of these types; `wirecost schema record` prints their JSON schema, which is committed and held
+//! against real output by a test.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::accounting::Accounting;
+use crate::control::HeadSample;
+use crate::histogram::Latency;
+use crate::ledger::Ledger;
+use crate::machine::Machine;
+use crate::plan::Plan;
+use crate::scenario::Wire;
+
+/// Changes when a field changes its meaning or goes away.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// `record.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Record {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// The scenario's name.
+    pub name: String,
+    /// The question.
+    pub question: String,
+    /// The prose that goes beside the numbers.
+    pub analysis: String,
+    /// Whether every planned trial is here.
+    pub complete: bool,
+    /// Where the numbers come from.
+    pub provenance: Provenance,
+    /// What was to be run.
+    pub plan: Plan,
+    /// What was run.
+    pub trials: Vec<Trial>,
+    /// Per cell: the estimates.
+    pub cells: Vec<CellSummary>,
+    /// Per pair of cells: the verdicts.
+    pub comparisons: Vec<Comparison>,
+    /// The scenario's thresholds, judged.
+    pub thresholds: Vec<ThresholdResult>,
+    /// What a reader should know.
+    pub warnings: Vec<String>,
+}
+
+/// Where the numbers come from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Provenance {
+    /// Version of wirecost.
+    pub version: String,
+    /// Commit that it was built from, `unknown` outside a checkout; `-dirty` if files were changed.
+    pub commit: String,
+    /// Build profile.
+    pub profile: String,
+    /// Compiler.
+    pub rustc: String,
+    /// Versions of the libraries that are measured with.
+    pub dependencies: BTreeMap<String, String>,
+    /// The command line, without the path of the program.
+    pub argv: Vec<String>,
+    /// Hash of the scenario file.
+    pub scenario_hash: String,
+    /// When the run began, UTC, RFC 3339.
+    pub started_utc: String,
+    /// When it ended.
+    pub finished_utc: String,
+    /// The machine.
+    pub machine: Machine,
+    /// Cores of the server.
+    pub server_cores: Vec<usize>,
+    /// Cores of the load generator.
+    pub client_cores: Vec<usize>,
+    /// Allow-listed environment variables that change results.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// One trial.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Trial {
+    /// Position in the plan.
+    pub index: usize,
+    /// Which pass over the cells.
+    pub block: u32,
+    /// Which cell.
+    pub cell: usize,
+    /// The seed of its chance.
+    pub seed: u64,
+    /// When it began, UTC, RFC 3339.
+    pub started_utc: String,
+    /// Where the packets went.
+    pub wire: Wire,
+    /// Clients that the scenario asks for.
+    pub clients_requested: u32,
+    /// Clients that were connected when the clock started and still were at the end.
+    pub clients_held: u32,
+    /// Messages due in the measured window, by the plan.
+    pub planned_messages: u64,
+    /// Messages that were sent of these.
+    pub sent_messages: u64,
+    /// Due times at which the sender was still busy with the one before.
+    pub missed_ticks: u64,
+    /// Poll starts that were skipped because the poll before had not been answered.
+    pub missed_polls: u64,
+    /// Polls that should have started in the measured window; 0 for what does not poll at an interval.
+    pub planned_polls: u64,
+    /// What became of the messages, server to client (in `echo` and `upload`: of the client's).
+    pub accounting: Accounting,
+    /// In `duplex`: what became of the clients' messages.
+    pub upload_accounting: Option<Accounting>,
+    /// By tag: `delivery` (received − due), `service` (received − sent), `publish_lag`, `pacer_lag`,
+    /// `connect_tcp`, `connect_tls`, `connect_ready`, `first_message`, `upload`, `upload_service`.
+    /// Times of messages due in the measured window; a tag without samples is absent.
+    pub latencies: BTreeMap<String, Latency>,
+    /// Closed loop: latency is a round trip, and the rate is a result.
+    pub closed_loop: bool,
+    /// Bytes by layer, phase and direction.
+    pub ledger: Ledger,
+    /// The server process.
+    pub server: ProcessCost,
+    /// The load generator process.
+    pub client: ProcessCost,
+    /// The rest of the machine.
+    pub machine: MachineCost,
+    /// Protocol as negotiated, and on how many connections.
+    pub negotiated: BTreeMap<String, u64>,
+    /// Connections with Nagle's algorithm on, either end. Must be 0.
+    pub nagle_connections: u64,
+    /// The headers that were sent.
+    pub samples: Vec<HeadSample>,
+    /// Errors of clients, by text.
+    pub errors: BTreeMap<String, u64>,
+    /// Checks of this trial's validity.
+    pub gates: Vec<GateResult>,
+}
+
+impl Trial {
+    /// A failed gate voids the trial: its numbers are shown greyed and feed no verdict.
+    pub fn is_void(&self) -> bool {
+        self.gates.iter().any(|gate| gate.outcome == GateOutcome::Failed)
+    }
+}
+
+/// What a process cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProcessCost {
+    /// CPU time over the measured window, ns.
+    pub cpu_ns: u64,
+    /// Resident memory before any client connected, bytes.
+    pub rss_before_bytes: u64,
+    /// Resident memory at the end of the measured window, bytes.
+    pub rss_bytes: u64,
+    /// Proportional share of it, where the kernel tells.
+    pub pss_bytes: Option<u64>,
+}
+
+/// What the rest of the machine did over the measured window.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MachineCost {
+    /// Share of CPU time that the hypervisor took away, 0..1.
+    pub steal_fraction: f64,
+    /// Share of CPU time in software interrupts (the kernel's network path), 0..1.
+    pub softirq_fraction: f64,
+    /// Share of CPU time that was not idle, 0..1.
+    pub busy_fraction: f64,
+    /// Pages swapped in or out.
+    pub swapped_pages: u64,
+    /// TCP memory of this network namespace at the end of the window, bytes.
+    pub tcp_memory_bytes: u64,
+}
+
+/// A check of a trial's validity.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GateResult {
+    /// Its name in the registry of gates.
+    pub gate: String,
+    /// What came of it.
+    pub outcome: GateOutcome,
+    /// What was seen, against what was allowed.
+    pub seen: String,
+    /// What helps, if it failed.
+    pub advice: String,
+}
+
+/// What came of a gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GateOutcome {
+    /// As it should be.
+    Passed,
+    /// The trial is void.
+    Failed,
+    /// Could not be judged here; the reason is in `seen`.
+    NotMeasured,
+}
+
+/// The estimates of a cell: one value per trial, then the median over trials.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CellSummary {
+    /// Which cell.
+    pub cell: usize,
+    /// Its name in tables.
+    pub label: String,
+    /// Trials that count.
+    pub trials: u32,
+    /// Trials that were voided.
+    pub void_trials: u32,
+    /// By metric name (see `report::stats::metric`); a metric that was not measured is absent.
+    pub metrics: BTreeMap<String, Estimate>,
+    /// What became of all messages of all its trials.
+    pub accounting: Accounting,
+}
+
+/// A median over trials.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Estimate {
+    /// The median, in the unit of the metric's name.
+    pub median: f64,
+    /// 95 % interval of the median by order statistics; absent with fewer than six trials.
+    pub interval: Option<[f64; 2]>,
+    /// One value per trial that counts, in the order of blocks.
+    pub values: Vec<f64>,
+}
+
+/// One metric of one cell against the baseline's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Comparison {
+    /// The cell.
+    pub cell: usize,
+    /// The cell that it is compared to.
+    pub baseline: usize,
+    /// The metric.
+    pub metric: String,
+    /// Ratio of cell to baseline.
+    pub ratio: f64,
+    /// 95 % interval of the ratio by blocked bootstrap; absent with fewer than six trials.
+    pub interval: Option<[f64; 2]>,
+    /// What may be said.
+    pub verdict: Verdict,
+}
+
+/// What may be said of a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The interval, corrected for the number of comparisons, excludes 1 and the ratio is beyond the margin.
+    Different,
+    /// The interval lies within the practical margin.
+    Equivalent,
+    /// Neither.
+    Inconclusive,
+}
+
+/// A threshold, judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ThresholdResult {
+    /// As written.
+    pub text: String,
+    /// Whether it holds in every cell that it is about.
+    pub holds: bool,
+    /// What was seen where it holds least.
+    pub seen: String,
+}

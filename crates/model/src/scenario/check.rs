@@ -1,0 +1,139 @@
+//! What the values of a scenario mean together: combinations that cannot run, or would not measure what
+//! they say. Limits of the machine (file descriptors, permissions) are not known here; the runner checks
+//! them before it starts anything.
+
+use std::collections::BTreeSet;
+
+use super::node::{Node, Step};
+use super::{Scenario, Tls, TlsVersion, Workload};
+use crate::envelope::{MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES};
+use crate::threshold::Threshold;
+use crate::transport::TransportKind;
+use crate::units::Span;
+
+/// Longest hold of a long poll; what lies between would cut it (RFC 6202 §5.5 advises 30 s, tried 120 s).
+const LONGEST_HOLD: Span = Span::ms(120_000);
+
+/// Reports each problem with the path of the part that is wrong.
+pub(super) fn check(scenario: &Scenario, tree: &Node, report: &mut dyn FnMut(&[Step], String)) {
+    let key = |name: &str| vec![Step::Key(name.to_string())];
+    let valid_name = |name: &str| {
+        !name.is_empty() && name.len() <= 40 && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    if !valid_name(&scenario.name) {
+        report(&key("name"), format!("`{}` cannot name a folder; use 1 to 40 of a-z, 0-9 and -", scenario.name));
+    }
+    if scenario.question.trim().is_empty() {
+        report(&key("question"), "the question is empty; say what the run is to answer".into());
+    }
+    if scenario.clients == 0 {
+        report(&key("clients"), "at least one client is needed".into());
+    }
+    if scenario.trials == 0 {
+        report(&key("trials"), "at least one trial is needed".into());
+    }
+    if scenario.trial.measure.ns() == 0 {
+        report(&[Step::Key("trial".into()), Step::Key("measure".into())], "the measured window is empty".into());
+    }
+    check_workload(scenario, tree, report);
+    check_arms(scenario, report);
+    for (index, text) in scenario.thresholds.iter().enumerate() {
+        if let Err(message) = Threshold::parse(text, scenario) {
+            report(&[Step::Key("thresholds".into()), Step::Index(index)], message);
+        }
+    }
+}
+
+fn check_workload(scenario: &Scenario, _tree: &Node, report: &mut dyn FnMut(&[Step], String)) {
+    let kind = scenario.workload.name();
+    let at = |parameter: &str| vec![Step::Key("workload".into()), Step::Key(kind.into()), Step::Key(parameter.into())];
+    if let Some(payload) = scenario.workload.payload() {
+        if payload.0 < MIN_PAYLOAD_BYTES as u64 {
+            report(
+                &at("payload"),
+                format!("{payload} is too small; sequence number, times and checksum take {MIN_PAYLOAD_BYTES}B"),
+            );
+        }
+        if payload.0 > MAX_PAYLOAD_BYTES as u64 {
+            report(&at("payload"), format!("{payload} is too large; the most is 1MiB a message"));
+        }
+    }
+    let rate = match &scenario.workload {
+        Workload::Push(push) => Some(("rate", push.rate)),
+        Workload::Upload(upload) => Some(("rate", upload.rate)),
+        Workload::Duplex(duplex) => Some(("down", duplex.down)),
+        Workload::Echo(echo) => {
+            if echo.outstanding == 0 || echo.outstanding > 1024 {
+                report(&at("outstanding"), format!("{} messages outstanding; between 1 and 1024 are possible", echo.outstanding));
+            }
+            None
+        }
+        Workload::Idle(_) => None,
+    };
+    if let Some((parameter, rate)) = rate
+        && rate.0 * scenario.trial.measure.seconds() < 1.0
+    {
+        report(&at(parameter), format!("{rate} sends less than one message in a window of {}", scenario.trial.measure));
+    }
+}
+
+fn check_arms(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)) {
+    if scenario.arms.is_empty() {
+        report(&[Step::Key("arms".into())], "no arms; name at least one transport".into());
+    }
+    let mut names = BTreeSet::new();
+    for (index, arm) in scenario.arms.iter().enumerate() {
+        let row = arm.transport.row();
+        let arm_path = vec![Step::Key("arms".into()), Step::Index(index)];
+        let at = |option: &str| {
+            let mut path = arm_path.clone();
+            path.extend([Step::Key(row.name.into()), Step::Key(option.into())]);
+            path
+        };
+        let name = arm.options.name.as_deref().unwrap_or(row.name);
+        if !names.insert(name.to_string()) {
+            report(&arm_path, format!("two arms are called `{name}`; give one a `name`"));
+        }
+        if name.trim().is_empty() || name.chars().count() > 40 || name.chars().any(|c| c.is_control() || c == '.') {
+            report(&at("name"), format!("`{}` cannot name an arm; use 1 to 40 characters, no dots", name.escape_debug()));
+        }
+        for option in arm.options.set() {
+            if !arm.transport.takes(option) {
+                let mut takes: Vec<&str> = row.options.to_vec();
+                takes.extend(crate::transport::COMMON_OPTIONS);
+                report(&at(option), format!("{} takes no `{option}`; it takes {}", row.name, takes.join(", ")));
+            }
+        }
+        if arm.options.interval.is_some_and(|interval| interval < Span::ms(1)) {
+            report(
+                &at("interval"),
+                "polling more often than once a millisecond is a load test of the client's timer; use 1ms or more".into(),
+            );
+        }
+        if let Some(hold) = arm.options.hold
+            && (hold < Span::ms(100) || hold > LONGEST_HOLD)
+        {
+            report(&at("hold"), format!("a hold of {hold}; between 100ms and {LONGEST_HOLD} a long poll works"));
+        }
+        if let Some(Tls::On(tls)) = arm.options.tls.or(scenario.defaults.tls) {
+            if tls.version == TlsVersion::V12 && tls.kx == super::KeyExchange::X25519mlkem768 {
+                report(&at("tls"), "x25519mlkem768 needs TLS 1.3".into());
+            }
+            if tls.resume && arm.transport.row().initiative == crate::transport::Initiative::Push {
+                report(&at("tls"), format!("{} opens one connection, so there is no session to resume", row.name));
+            }
+        }
+        if scenario.clients > 1 << 22 {
+            report(&[Step::Key("clients".into())], "more than four million clients".into());
+        }
+    }
+    if let Some(baseline) = &scenario.baseline
+        && !names.contains(baseline)
+    {
+        let names: Vec<String> = names.into_iter().collect();
+        report(&[Step::Key("baseline".into())], format!("no arm is called `{baseline}`; there are {}", names.join(", ")));
+    }
+    if scenario.arms.iter().all(|arm| arm.transport != TransportKind::ShortPoll) && scenario.defaults.interval.is_some() {
+        report(&[Step::Key("defaults".into()), Step::Key("interval".into())], "no arm takes an interval".into());
+    }
+}

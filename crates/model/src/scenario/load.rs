@@ -1,0 +1,344 @@
+//! From text to a checked scenario and its cells, or to every problem in it at once.
+//!
+//! How all problems are found with a deserialiser that stops at the first: the part at fault is dropped
+//! from the tree and the rest is tried again, until nothing fails. A field that is then missing because
+//! its value was dropped is not reported a second time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::check::check;
+use super::de;
+use super::node::{Node, Position, Step, Value};
+use super::{Scalar, Scenario};
+use crate::plan::ArmConfig;
+use crate::transport::{COMMON_OPTIONS, TRANSPORTS, TransportKind};
+
+/// One thing that is wrong with a scenario.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Problem {
+    /// Line, from 1; 0 if the text as a whole is meant.
+    pub line: u64,
+    /// Column, from 1, in characters.
+    pub column: u64,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+impl Problem {
+    fn new(at: Position, message: String) -> Self {
+        Problem { line: at.line, column: at.column, message }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.line, self.column, self.message)
+    }
+}
+
+/// One arm at one point of the axes, with every default filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Variant {
+    /// Index of the arm.
+    pub arm: usize,
+    /// The axes that this arm is swept over, and where on them this is.
+    pub point: BTreeMap<String, Scalar>,
+    /// The arm, resolved.
+    pub config: ArmConfig,
+    /// The scenario at this point.
+    pub scenario: Scenario,
+}
+
+/// A scenario that may be run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// As written, with defaults.
+    pub scenario: Scenario,
+    /// Every arm at every point, in the order of the file.
+    pub variants: Vec<Variant>,
+}
+
+/// Problems beyond this number are not looked for.
+const MOST_PROBLEMS: usize = 50;
+
+/// Cells beyond this number are refused.
+const MOST_CELLS: usize = 1000;
+
+/// Reads and checks a scenario.
+///
+/// # Errors
+/// Every problem found, in the order of the text, each once.
+pub fn load(yaml: &str) -> Result<Loaded, Vec<Problem>> {
+    let mut options = serde_saphyr::Options::default();
+    options.strict_booleans = true;
+    let tree: Node = serde_saphyr::from_str_with_options(yaml, options).map_err(|error| {
+        let at = error.location().map_or(Position::default(), |l| Position { line: l.line(), column: l.column() });
+        let message = error.without_snippet().to_string();
+        vec![Problem::new(at, format!("not valid YAML: {}", message.lines().next().unwrap_or_default()))]
+    })?;
+
+    let mut problems = BTreeSet::new();
+    let scenario = decode(&tree, &mut problems);
+    if let Some(scenario) = &scenario {
+        check(scenario, &tree, &mut |path, message| {
+            problems.insert(Problem::new(tree.position(path), message));
+        });
+    }
+    let (Some(scenario), true) = (scenario, problems.is_empty()) else {
+        return Err(problems.into_iter().collect());
+    };
+    let variants = sweep(&scenario, &tree, &mut problems);
+    if problems.is_empty() { Ok(Loaded { scenario, variants }) } else { Err(problems.into_iter().collect()) }
+}
+
+/// Deserialises, dropping what is wrong until the rest is right; `None` if too little is left.
+fn decode(tree: &Node, problems: &mut BTreeSet<Problem>) -> Option<Scenario> {
+    let mut rest = tree.clone();
+    // Paths of mappings in which something was dropped, with the key: their absence is our doing.
+    let mut dropped: BTreeSet<(String, String)> = BTreeSet::new();
+    for _ in 0..MOST_PROBLEMS {
+        let error: de::Error = match Scenario::deserialize(&rest) {
+            Ok(scenario) => return Some(scenario),
+            Err(error) => error,
+        };
+        let here = text(&error.path);
+        let ours = match &error.missing {
+            Some(field) => dropped.contains(&(here, field.clone())),
+            // A mapping that lost its only entry.
+            None => {
+                matches!(rest.find(&error.path).map(|n| &n.value), Some(Value::Map(entries)) if entries.is_empty())
+                    && dropped.iter().any(|(parent, _)| *parent == here)
+            }
+        };
+        if !ours {
+            let at = if error.key { rest.key_position(&error.path) } else { rest.position(&error.path) };
+            problems.insert(Problem::new(at, error.message.clone()));
+        }
+        let path = error.path;
+        // A missing field is a fault of the mapping, so the mapping goes; at the root nothing is left.
+        match path.split_last() {
+            Some((Step::Key(key), parents)) => {
+                dropped.insert((text(parents), key.clone()));
+            }
+            Some((Step::Index(_), _)) => {}
+            None => return None,
+        }
+        if !rest.remove(&path) {
+            return None;
+        }
+    }
+    None
+}
+
+fn text(path: &[Step]) -> String {
+    path.iter()
+        .map(|step| match step {
+            Step::Key(key) => format!(".{key}"),
+            Step::Index(index) => format!("[{index}]"),
+        })
+        .collect()
+}
+
+/// What an axis sweeps.
+enum Lane {
+    /// A path from the root.
+    Path(Vec<String>),
+    /// An option of the arms whose transports take it.
+    ArmOption(&'static str),
+}
+
+fn lane(key: &str, tree: &Node) -> Result<Lane, String> {
+    let option = COMMON_OPTIONS.iter().chain(TRANSPORTS.iter().flat_map(|row| row.options)).find(|o| **o == key && **o != "name");
+    if let Some(option) = option {
+        return Ok(Lane::ArmOption(option));
+    }
+    if key == "clients" {
+        return Ok(Lane::Path(vec![key.to_string()]));
+    }
+    let path: Vec<String> = key.split('.').map(str::to_string).collect();
+    let known = |path: &[String]| {
+        let mut node = Some(tree);
+        for step in path {
+            node = node.and_then(|n| n.get(step));
+        }
+        node.is_some_and(|n| matches!(n.value, Value::Scalar(_)))
+    };
+    match path.as_slice() {
+        // A single word may name a parameter of the workload or of the trial.
+        [word] => {
+            if let Some(Node { value: Value::Map(entries), .. }) = tree.get("workload")
+                && let Some((kind, parameters)) = entries.first()
+                && parameters.get(word).is_some()
+            {
+                return Ok(Lane::Path(vec!["workload".into(), kind.text.clone(), word.clone()]));
+            }
+            if ["warmup", "measure", "drain"].contains(&word.as_str()) {
+                return Ok(Lane::Path(vec!["trial".into(), word.clone()]));
+            }
+        }
+        [first, ..] if (first == "workload" && known(&path)) || (first == "trial" && path.len() == 2) => {
+            return Ok(Lane::Path(path));
+        }
+        _ => {}
+    }
+    Err(format!(
+        "`{key}` cannot be swept; an axis is `clients`, a scalar of the workload or trial that the file sets (such as `payload` or `workload.push.rate`), or an option of an arm (such as `interval`)"
+    ))
+}
+
+/// Every arm at every point of the axes that concern it.
+fn sweep(scenario: &Scenario, tree: &Node, problems: &mut BTreeSet<Problem>) -> Vec<Variant> {
+    let mut lanes = Vec::new();
+    for (key, values) in &scenario.axes {
+        let at = tree.key_position(&[Step::Key("axes".into()), Step::Key(key.clone())]);
+        match lane(key, tree) {
+            Ok(lane) if !values.is_empty() => lanes.push((key, values, lane)),
+            Ok(_) => _ = problems.insert(Problem::new(at, format!("axis `{key}` has no values"))),
+            Err(message) => _ = problems.insert(Problem::new(at, message)),
+        }
+    }
+    let mut variants: Vec<Variant> = Vec::new();
+    for (index, arm) in scenario.arms.iter().enumerate() {
+        let mine: Vec<_> =
+            lanes.iter().filter(|(_, _, lane)| !matches!(lane, Lane::ArmOption(o) if !arm.transport.takes(o))).collect();
+        let points: usize = mine.iter().map(|(_, values, _)| values.len()).product();
+        if variants.len() + points > MOST_CELLS {
+            let at = tree.position(&[Step::Key("axes".into())]);
+            problems.insert(Problem::new(at, format!("more than {MOST_CELLS} cells; sweep fewer values")));
+            return variants;
+        }
+        for number in 0..points {
+            let mut at_point = tree.clone();
+            let mut point = BTreeMap::new();
+            let mut rest = number;
+            for (key, values, lane) in &mine {
+                let choice = rest % values.len();
+                rest /= values.len();
+                let value = values[choice].clone();
+                let at = tree.position(&[Step::Key("axes".into()), Step::Key((*key).clone()), Step::Index(choice)]);
+                match lane {
+                    Lane::Path(path) => set_path(&mut at_point, path, at, value.clone()),
+                    Lane::ArmOption(option) => set_arm(&mut at_point, index, arm.transport, option, at, value.clone()),
+                }
+                point.insert((*key).clone(), value);
+            }
+            let before = problems.len();
+            let Some(here) = decode(&at_point, problems) else { continue };
+            check(&here, &at_point, &mut |path, message| {
+                problems.insert(Problem::new(at_point.position(path), message));
+            });
+            if problems.len() == before {
+                let config = ArmConfig::resolve(&here.arms[index], &here.defaults);
+                variants.push(Variant { arm: index, point, config, scenario: here });
+            }
+        }
+    }
+    variants
+}
+
+fn set_path(tree: &mut Node, path: &[String], at: Position, value: Scalar) {
+    let Some((last, parents)) = path.split_last() else { return };
+    let mut node = tree;
+    for key in parents {
+        let step = Step::Key(key.clone());
+        if node.child_mut(&step).is_none()
+            && let Value::Map(entries) = &mut node.value
+        {
+            entries.push((super::node::Key { at, text: key.clone() }, Node { at, value: Value::Null }));
+        }
+        match node.child_mut(&step) {
+            Some(child) => node = child,
+            None => return,
+        }
+    }
+    node.set(last, at, value);
+}
+
+fn set_arm(tree: &mut Node, index: usize, transport: TransportKind, option: &str, at: Position, value: Scalar) {
+    let Some(arm) = tree.child_mut(&Step::Key("arms".into())).and_then(|arms| arms.child_mut(&Step::Index(index))) else {
+        return;
+    };
+    let name = transport.row().name;
+    if matches!(arm.value, Value::Scalar(_)) {
+        let key = super::node::Key { at: arm.at, text: name.to_string() };
+        arm.value = Value::Map(vec![(key, Node { at: arm.at, value: Value::Null })]);
+    }
+    if let Some(options) = arm.child_mut(&Step::Key(name.to_string())) {
+        options.set(option, at, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Span;
+
+    const GOOD: &str = "name: a\nquestion: b?\nworkload: { push: { rate: 10/s } }\narms: [sse, websocket]\n";
+
+    fn problems(yaml: &str) -> Vec<String> {
+        load(yaml).expect_err("this scenario is wrong").iter().map(Problem::to_string).collect()
+    }
+
+    #[test]
+    fn five_mistakes_are_five_errors_at_their_places() {
+        let yaml = "name: five\nquestion: Why?\nworkload:\n  push: { rate: 10, arivals: poisson, payload: 128 }\nclints: 5\narms:\n  - sse\n  - short_pol\n";
+        let found = problems(yaml);
+        assert_eq!(found.len(), 5, "{found:#?}");
+        assert!(found[0].starts_with("4:17: ") && found[0].contains("10/s"), "{}", found[0]);
+        assert!(found[1].starts_with("4:21: ") && found[1].contains("did you mean `arrivals`"), "{}", found[1]);
+        assert!(found[2].starts_with("4:48: ") && found[2].contains("128B"), "{}", found[2]);
+        assert!(found[3].starts_with("5:1: ") && found[3].contains("did you mean `clients`"), "{}", found[3]);
+        assert!(found[4].starts_with("8:5: ") && found[4].contains("short_pol"), "{}", found[4]);
+    }
+
+    #[test]
+    fn a_missing_field_is_told_once() {
+        assert_eq!(problems("name: a\nworkload: { idle: {} }\narms: [sse]\n"), ["1:1: `question` is missing"]);
+    }
+
+    #[test]
+    fn broken_yaml_says_where() {
+        let found = problems("name: a\nquestion: [\n");
+        assert_eq!(found.len(), 1);
+        assert!(found[0].contains("not valid YAML"), "{}", found[0]);
+    }
+
+    #[test]
+    fn an_axis_multiplies_only_the_arms_it_concerns() {
+        let yaml = format!("{GOOD}  \n").replace("[sse, websocket]", "[websocket, short_poll]")
+            + "axes: { interval: [100ms, 1s], clients: [1, 5, 9] }\n";
+        let loaded = load(&yaml).expect("valid");
+        assert_eq!(loaded.variants.len(), 3 + 6);
+        let polls: Vec<_> = loaded.variants.iter().filter(|v| v.arm == 1).map(|v| v.config.interval).collect();
+        assert!(polls.contains(&Some(Span::ms(100))) && polls.contains(&Some(Span::ms(1000))));
+        assert!(loaded.variants.iter().any(|v| v.arm == 0 && v.scenario.clients == 9 && v.point.len() == 1));
+    }
+
+    #[test]
+    fn a_wrong_value_on_an_axis_is_found_where_it_stands() {
+        let yaml = format!("{GOOD}axes: {{ payload: [128B, 3B], rate: [5/s] }}\n").replace("10/s }", "10/s, payload: 64B }");
+        assert_eq!(problems(&yaml).len(), 1);
+        assert!(problems(&yaml)[0].starts_with("5:25: "), "{:?}", problems(&yaml));
+    }
+
+    #[test]
+    fn bare_words_are_what_they_look_like() {
+        let yaml = GOOD.replace(
+            "[sse, websocket]",
+            "[{ sse: { tls: on } }, { long_poll: { keep_alive: off, tls: { kx: x25519mlkem768 } } }]",
+        );
+        let loaded = load(&yaml).expect("valid");
+        assert!(loaded.variants[0].config.tls.is_some());
+        assert!(!loaded.variants[1].config.keep_alive);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "[a-z:{}\\[\\], \n-]{0,200}") {
+            let _ = load(&text);
+        }
+    }
+}

@@ -1,0 +1,538 @@
+//! A scenario: a question and everything needed to answer it, as the YAML file says it.
+//!
+//! `node` reads YAML into a tree that knows where everything stands, `de` turns the tree into the
+//! types below, `load` does both, sweeps the axes and collects every problem at once. What the values
+//! mean together is checked in `check`. None of it touches a file.
+
+mod check;
+mod de;
+mod load;
+mod node;
+
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use load::{Loaded, Problem, Variant, load};
+
+use crate::schedule::Arrivals;
+use crate::transport::{COMMON_OPTIONS, TRANSPORTS, TransportKind};
+use crate::units::{Rate, Size, Span};
+
+/// One YAML file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Short name, `[a-z0-9-]`; part of the name of the results folder.
+    pub name: String,
+    /// The question that the report answers.
+    pub question: String,
+    /// What the application does.
+    pub workload: Workload,
+    /// How many clients are connected.
+    #[serde(default = "one")]
+    pub clients: u32,
+    /// The phases of a trial.
+    #[serde(default)]
+    pub trial: TrialTiming,
+    /// Trials of each cell. Six is the least for which a 95 % interval of the median exists.
+    #[serde(default = "six")]
+    pub trials: u32,
+    /// The source of all chance in the plan.
+    #[serde(default = "one_seed")]
+    pub seed: u64,
+    /// The competitors.
+    pub arms: Vec<Arm>,
+    /// The arm that others are compared to; the first if absent.
+    #[serde(default)]
+    pub baseline: Option<String>,
+    /// Parameters to sweep: `clients: [10, 50]`, `interval: [100ms, 1s]`, `workload.push.rate: […]`.
+    #[serde(default)]
+    pub axes: BTreeMap<String, Vec<Scalar>>,
+    /// Options for every arm that takes them; an arm's own come first.
+    #[serde(default)]
+    pub defaults: ArmOptions,
+    /// Where the trial's network is.
+    #[serde(default)]
+    pub wire: Wire,
+    /// What must hold for the run to exit 0, such as `websocket.delivery.p99 < 50ms`.
+    #[serde(default)]
+    pub thresholds: Vec<String>,
+    /// Prose that the report prints beside the numbers.
+    #[serde(default)]
+    pub analysis: String,
+}
+
+fn one() -> u32 {
+    1
+}
+fn one_seed() -> u64 {
+    1
+}
+fn six() -> u32 {
+    6
+}
+
+/// What the application does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Workload {
+    /// The server publishes; clients receive. Open loop: due times are fixed beforehand.
+    Push(Push),
+    /// Each client sends and gets it back. Closed loop: the next waits for an answer.
+    Echo(Echo),
+    /// Each client sends; the server receives. Open loop.
+    Upload(Upload),
+    /// Both at once, open loop.
+    Duplex(Duplex),
+    /// Clients are connected and nothing is said: what a connection costs.
+    Idle(Idle),
+}
+
+/// The server publishes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Push {
+    /// Messages per second of one stream.
+    pub rate: Rate,
+    /// The arrival process.
+    #[serde(default)]
+    pub arrivals: Arrivals,
+    /// Payload size of a message.
+    #[serde(default = "payload")]
+    pub payload: Size,
+    /// One stream for all, or one for each client.
+    #[serde(default)]
+    pub audience: Audience,
+}
+
+/// Who receives a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Audience {
+    /// Every client receives every message.
+    #[default]
+    Broadcast,
+    /// Every client has a stream of its own, at the given rate.
+    Each,
+}
+
+/// Request and answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Echo {
+    /// Messages on their way per client.
+    #[serde(default = "one")]
+    pub outstanding: u32,
+    /// Payload size of a message.
+    #[serde(default = "payload")]
+    pub payload: Size,
+}
+
+/// Clients send.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Upload {
+    /// Messages per second of each client.
+    pub rate: Rate,
+    /// The arrival process.
+    #[serde(default)]
+    pub arrivals: Arrivals,
+    /// Payload size of a message.
+    #[serde(default = "payload")]
+    pub payload: Size,
+}
+
+/// Both directions at once: each client receives the broadcast stream and sends one of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Duplex {
+    /// Messages per second from the server.
+    pub down: Rate,
+    /// Messages per second from each client.
+    pub up: Rate,
+    /// The arrival process of both.
+    #[serde(default)]
+    pub arrivals: Arrivals,
+    /// Payload size of a message.
+    #[serde(default = "payload")]
+    pub payload: Size,
+}
+
+/// Nothing is said.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Idle {}
+
+fn payload() -> Size {
+    Size(128)
+}
+
+/// The phases of a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrialTiming {
+    /// Messages flow, nothing is recorded.
+    #[serde(default = "TrialTiming::default_warmup")]
+    pub warmup: Span,
+    /// The measured window.
+    #[serde(default = "TrialTiming::default_measure")]
+    pub measure: Span,
+    /// How long to wait, at most, for what is still on its way.
+    #[serde(default = "TrialTiming::default_drain")]
+    pub drain: Span,
+}
+
+impl TrialTiming {
+    fn default_warmup() -> Span {
+        Span::ms(1000)
+    }
+    fn default_measure() -> Span {
+        Span::ms(5000)
+    }
+    fn default_drain() -> Span {
+        Span::ms(2000)
+    }
+}
+
+impl Default for TrialTiming {
+    fn default() -> Self {
+        TrialTiming { warmup: Self::default_warmup(), measure: Self::default_measure(), drain: Self::default_drain() }
+    }
+}
+
+/// Where the packets of a trial go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Wire {
+    /// Private if the machine allows it, else host.
+    #[default]
+    Auto,
+    /// A network namespace of the trial's own: every packet is the trial's, MTU 1500, counted by the kernel.
+    Private,
+    /// The host's loopback.
+    Host,
+}
+
+/// A competitor: a transport and its options. In YAML a bare name, or a name with options.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arm {
+    /// How messages travel.
+    pub transport: TransportKind,
+    /// What differs from the defaults.
+    pub options: ArmOptions,
+}
+
+/// Options of an arm, or of all arms under `defaults`. Which transport takes which is in the registry.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ArmOptions {
+    /// What the report calls it; the transport's name if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// short_poll: time between polls (default 1s).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Span>,
+    /// short_poll: what the interval is measured from (default interval).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pacing: Option<Pacing>,
+    /// short_poll: how the server says "nothing" (default no_content).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub empty: Option<EmptyAnswer>,
+    /// long_poll: how long the server holds a request (default 25s).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Span>,
+    /// websocket: frame type of messages (default text).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame: Option<Frame>,
+    /// short_poll, long_poll: one connection for all polls, or one for each (default on).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_alive: Option<bool>,
+    /// Encryption (default off).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+    /// HTTP version (default "1.1").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpVersion>,
+    /// Client libraries (default standard).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<Stack>,
+    /// Request headers beside the necessary ones (default minimal).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headers: Option<Headers>,
+}
+
+/// What a poll interval is measured from. Published studies mix the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Pacing {
+    /// From start to start; a slow answer does not lower the rate, and starts that were missed are counted.
+    #[default]
+    Interval,
+    /// From an answer to the next request.
+    Pause,
+}
+
+/// How a poll without news is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EmptyAnswer {
+    /// 204 No Content.
+    #[default]
+    NoContent,
+    /// 304 Not Modified to an `If-None-Match` with the `ETag` of the last answer.
+    NotModified,
+}
+
+/// The opcode of WebSocket messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Frame {
+    /// Opcode 1; both ends validate UTF-8.
+    #[default]
+    Text,
+    /// Opcode 2.
+    Binary,
+}
+
+/// `off`, `on`, or a mapping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tls {
+    /// `http://`, `ws://`.
+    Off,
+    /// `https://`, `wss://`.
+    #[serde(untagged)]
+    On(TlsOptions),
+}
+
+/// TLS, pinned and named, because the defaults of libraries differ by kilobytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TlsOptions {
+    /// Protocol version (default "1.3").
+    #[serde(default)]
+    pub version: TlsVersion,
+    /// Key exchange group (default x25519).
+    #[serde(default)]
+    pub kx: KeyExchange,
+    /// Whether later connections of a client may resume its session (default off).
+    #[serde(default)]
+    pub resume: bool,
+}
+
+/// TLS protocol version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub enum TlsVersion {
+    /// RFC 8446.
+    #[default]
+    #[serde(rename = "1.3")]
+    V13,
+    /// RFC 5246.
+    #[serde(rename = "1.2")]
+    V12,
+}
+
+/// Key exchange group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyExchange {
+    /// 32-byte shares.
+    #[default]
+    X25519,
+    /// The post-quantum hybrid: shares of 1,216 and 1,120 bytes; TLS 1.3 only.
+    X25519mlkem768,
+}
+
+/// HTTP version of an arm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub enum HttpVersion {
+    /// RFC 9112.
+    #[default]
+    #[serde(rename = "1.1")]
+    H1,
+}
+
+/// Which libraries the client is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Stack {
+    /// reqwest and tokio-tungstenite: what an application would use.
+    #[default]
+    Standard,
+}
+
+/// Request headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Headers {
+    /// Only what the protocol needs.
+    #[default]
+    Minimal,
+    /// What a desktop browser sends with a same-origin fetch, cookie included.
+    Browser,
+}
+
+/// A value of an axis, as written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Scalar {
+    /// `true`.
+    Bool(bool),
+    /// `50`.
+    Int(i64),
+    /// `0.5`.
+    Float(f64),
+    /// `250ms`.
+    Text(String),
+}
+
+impl std::fmt::Display for Scalar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Scalar::Bool(v) => write!(f, "{v}"),
+            Scalar::Int(v) => write!(f, "{v}"),
+            Scalar::Float(v) => write!(f, "{v}"),
+            Scalar::Text(v) => f.write_str(v),
+        }
+    }
+}
+
+impl Workload {
+    /// Its YAML name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Workload::Push(_) => "push",
+            Workload::Echo(_) => "echo",
+            Workload::Upload(_) => "upload",
+            Workload::Duplex(_) => "duplex",
+            Workload::Idle(_) => "idle",
+        }
+    }
+
+    /// Payload size of its messages; none for `idle`.
+    pub fn payload(&self) -> Option<Size> {
+        match self {
+            Workload::Push(w) => Some(w.payload),
+            Workload::Echo(w) => Some(w.payload),
+            Workload::Upload(w) => Some(w.payload),
+            Workload::Duplex(w) => Some(w.payload),
+            Workload::Idle(_) => None,
+        }
+    }
+}
+
+impl ArmOptions {
+    /// Names of the options that are set.
+    pub fn set(&self) -> Vec<&'static str> {
+        let all: [(&'static str, bool); 11] = [
+            ("name", self.name.is_some()),
+            ("interval", self.interval.is_some()),
+            ("pacing", self.pacing.is_some()),
+            ("empty", self.empty.is_some()),
+            ("hold", self.hold.is_some()),
+            ("frame", self.frame.is_some()),
+            ("keep_alive", self.keep_alive.is_some()),
+            ("tls", self.tls.is_some()),
+            ("http", self.http.is_some()),
+            ("stack", self.stack.is_some()),
+            ("headers", self.headers.is_some()),
+        ];
+        all.into_iter().filter_map(|(name, set)| set.then_some(name)).collect()
+    }
+}
+
+impl Serialize for Arm {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(self.transport.row().name, &self.options)?;
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Arm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ArmVisitor;
+        impl<'de> Visitor<'de> for ArmVisitor {
+            type Value = Arm;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "an arm: a transport's name, or one with options such as `short_poll: {{ interval: 1s }}`")
+            }
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Arm, E> {
+                Ok(Arm { transport: transport(name)?, options: ArmOptions::default() })
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Arm, A::Error> {
+                let name: String = map.next_key()?.ok_or_else(|| A::Error::custom("an arm needs a transport's name"))?;
+                let transport = transport(&name)?;
+                let options: Option<ArmOptions> = map.next_value()?;
+                if let Some(second) = map.next_key::<String>()? {
+                    return Err(A::Error::custom(format!("an arm names one transport; `{second}` needs a `- ` of its own")));
+                }
+                Ok(Arm { transport, options: options.unwrap_or_default() })
+            }
+        }
+        deserializer.deserialize_any(ArmVisitor)
+    }
+}
+
+fn transport<E: serde::de::Error>(name: &str) -> Result<TransportKind, E> {
+    TransportKind::from_name(name).ok_or_else(|| {
+        let names: Vec<&str> = TRANSPORTS.iter().map(|row| row.name).collect();
+        E::custom(format!("`{name}` is not a transport; there are {}", names.join(", ")))
+    })
+}
+
+impl JsonSchema for Arm {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Arm".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let names: Vec<&str> = TRANSPORTS.iter().map(|row| row.name).collect();
+        let options = generator.subschema_for::<ArmOptions>().to_value();
+        let variants: Vec<serde_json::Value> = TRANSPORTS
+            .iter()
+            .map(|row| {
+                let allowed: Vec<&str> = COMMON_OPTIONS.iter().chain(row.options).copied().collect();
+                serde_json::json!({
+                    "type": "object",
+                    "description": row.summary,
+                    "properties": { row.name: { "allOf": [options], "propertyNames": { "enum": allowed } } },
+                    "required": [row.name],
+                    "additionalProperties": false
+                })
+            })
+            .collect();
+        let mut any = vec![serde_json::json!({ "type": "string", "enum": names })];
+        any.extend(variants);
+        json_schema!({ "description": "A competitor: a transport's name, or one with options", "anyOf": any })
+    }
+}
+
+impl<'de> Deserialize<'de> for Tls {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TlsVisitor;
+        impl<'de> Visitor<'de> for TlsVisitor {
+            type Value = Tls;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("`off`, `on`, or `{ version: \"1.3\", kx: x25519, resume: off }`")
+            }
+            fn visit_bool<E: serde::de::Error>(self, on: bool) -> Result<Tls, E> {
+                Ok(if on { Tls::On(TlsOptions::default()) } else { Tls::Off })
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Tls, E> {
+                match text {
+                    "on" => self.visit_bool(true),
+                    "off" => self.visit_bool(false),
+                    _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
+                }
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Tls, A::Error> {
+                TlsOptions::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(Tls::On)
+            }
+        }
+        deserializer.deserialize_any(TlsVisitor)
+    }
+}

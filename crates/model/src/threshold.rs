@@ -1,0 +1,120 @@
+//! `websocket.delivery.p99 < 50ms`: a condition on an arm's numbers, or on those of every arm. Reading
+//! it is done here, before a run starts; judging it is the report's.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::scenario::Scenario;
+use crate::units::Span;
+
+/// A condition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Threshold {
+    /// As written.
+    pub text: String,
+    /// The arm meant; all arms if absent.
+    pub arm: Option<String>,
+    /// The metric's name, from [`METRICS`].
+    pub metric: String,
+    /// How to compare.
+    pub comparison: Comparison,
+    /// What to compare to, in the metric's base unit (ns, bytes, counts).
+    pub value: f64,
+}
+
+/// How a metric is compared to the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Comparison {
+    /// `<`
+    #[serde(rename = "<")]
+    Less,
+    /// `<=`
+    #[serde(rename = "<=")]
+    AtMost,
+    /// `>`
+    #[serde(rename = ">")]
+    More,
+    /// `>=`
+    #[serde(rename = ">=")]
+    AtLeast,
+    /// `==`
+    #[serde(rename = "==")]
+    Equal,
+}
+
+impl Comparison {
+    /// Whether `left` stands in this relation to `right`.
+    pub fn holds(self, left: f64, right: f64) -> bool {
+        match self {
+            Comparison::Less => left < right,
+            Comparison::AtMost => left <= right,
+            Comparison::More => left > right,
+            Comparison::AtLeast => left >= right,
+            Comparison::Equal => left == right,
+        }
+    }
+}
+
+/// What a threshold may be about. Times are ns, all others plain numbers.
+pub const METRICS: &[&str] = &[
+    "delivery.p50",
+    "delivery.p95",
+    "delivery.p99",
+    "delivery.p999",
+    "delivery.max",
+    "delivery.mean",
+    "service.p50",
+    "service.p99",
+    "lost",
+    "duplicated",
+    "reordered",
+    "corrupted",
+    "missed_polls",
+    "wire_bytes_per_message",
+    "requests_per_message",
+    "server_cpu_us_per_message",
+    "client_cpu_us_per_message",
+];
+
+impl Threshold {
+    /// Reads a condition; arms are looked up in the scenario.
+    ///
+    /// # Errors
+    /// What is wrong and what would be right.
+    pub fn parse(text: &str, scenario: &Scenario) -> Result<Threshold, String> {
+        let operators = [
+            ("<=", Comparison::AtMost),
+            (">=", Comparison::AtLeast),
+            ("==", Comparison::Equal),
+            ("<", Comparison::Less),
+            (">", Comparison::More),
+        ];
+        let Some((left, comparison, right)) =
+            operators.iter().find_map(|(o, c)| text.split_once(o).map(|(l, r)| (l.trim(), *c, r.trim())))
+        else {
+            return Err(format!("`{text}` is no condition; write such as `websocket.delivery.p99 < 50ms` or `lost == 0`"));
+        };
+        let (arm, metric) = if METRICS.contains(&left) {
+            (None, left)
+        } else {
+            let (arm, metric) = left.split_once('.').unwrap_or(("", left));
+            (Some(arm.to_string()), metric)
+        };
+        if !METRICS.contains(&metric) {
+            return Err(format!("`{metric}` is not a metric; there are {}", METRICS.join(", ")));
+        }
+        if let Some(arm) = &arm {
+            let name = |a: &crate::scenario::Arm| a.options.name.clone().unwrap_or_else(|| a.transport.row().name.to_string());
+            if !scenario.arms.iter().any(|a| name(a) == *arm) {
+                return Err(format!("no arm is called `{arm}`"));
+            }
+        }
+        let timed = metric.starts_with("delivery.") || metric.starts_with("service.");
+        let value = if timed {
+            right.parse::<Span>().map_err(|e| e.to_string())?.ns() as f64
+        } else {
+            right.parse::<f64>().map_err(|_| format!("`{right}` is not a number"))?
+        };
+        Ok(Threshold { text: text.to_string(), arm, metric: metric.to_string(), comparison, value })
+    }
+}
