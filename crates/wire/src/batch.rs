@@ -1,0 +1,240 @@
+//! The body of a poll's answer: any number of messages and where to go on, written and read.
+//!
+//! ```text
+//! {"next":15,"lost":0,"messages":["PAYLOAD","PAYLOAD"]}
+//! ```
+//!
+//! A format of this project's own, on RFC 8259 JSON. The messages are consecutive and the last is the one before `next`, so
+//! they need no sequence numbers of their own. How long a poll is held and what a client asks for next is not here.
+
+use std::borrow::Cow;
+
+use bytes::{BufMut, BytesMut};
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::decimal;
+use crate::json_text::{self, NotUtf8};
+
+const NEXT: &[u8] = b"{\"next\":";
+const LOST: &[u8] = b",\"lost\":";
+const MESSAGES: &[u8] = b",\"messages\":[";
+const END: &[u8] = b"]}";
+
+/// Appends a body and returns how many bytes that took.
+///
+/// `next` is the sequence number after the last message, `lost` how many before the first the server no longer had.
+///
+/// # Errors
+///
+/// [`NotUtf8`] if a payload is not UTF-8; nothing is appended then.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use wirecost_wire::batch::encode;
+/// let mut body = BytesMut::new();
+/// encode(&mut body, 15, 0, ["a", "b"])?;
+/// assert_eq!(&body[..], br#"{"next":15,"lost":0,"messages":["a","b"]}"#);
+/// # Ok::<(), wirecost_wire::NotUtf8>(())
+/// ```
+pub fn encode<M: AsRef<[u8]>>(
+    buf: &mut BytesMut,
+    next: u64,
+    lost: u64,
+    messages: impl IntoIterator<Item = M>,
+) -> Result<usize, NotUtf8> {
+    let before = buf.len();
+    buf.put_slice(NEXT);
+    decimal::push(buf, next);
+    buf.put_slice(LOST);
+    decimal::push(buf, lost);
+    buf.put_slice(MESSAGES);
+    for (at, message) in messages.into_iter().enumerate() {
+        if at > 0 {
+            buf.put_u8(b',');
+        }
+        if let Err(error) = json_text::push(buf, message.as_ref()) {
+            buf.truncate(before);
+            return Err(error);
+        }
+    }
+    buf.put_slice(END);
+    Ok(buf.len() - before)
+}
+
+/// Bytes that a body adds to `messages` payloads without anything to escape: 35 for an empty body with one-digit numbers.
+///
+/// With escapes, framing is the length of the body less the lengths of the payloads.
+pub const fn plain_framing_bytes(next: u64, lost: u64, messages: usize) -> usize {
+    let commas_bytes = messages.saturating_sub(1);
+    NEXT.len()
+        + decimal::digits(next)
+        + LOST.len()
+        + decimal::digits(lost)
+        + MESSAGES.len()
+        + messages * json_text::QUOTES_BYTES
+        + commas_bytes
+        + END.len()
+}
+
+/// A body as a client reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch<'a> {
+    /// The sequence number to ask for next.
+    pub next: u64,
+    /// How many messages before the first of these the server no longer had.
+    pub lost: u64,
+    /// The payloads, oldest first, JSON escapes undone; borrowed from the body where there are none.
+    pub messages: Vec<Cow<'a, str>>,
+}
+
+impl<'a> Batch<'a> {
+    /// Reads a whole body of at most `max_body_bytes`, which bounds what decoding can allocate to a small multiple.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] if the body is too long, is not JSON, or has not exactly the three fields.
+    pub fn decode(body: &'a [u8], max_body_bytes: usize) -> Result<Self, DecodeError> {
+        if body.len() > max_body_bytes {
+            return Err(DecodeError::TooLong { max_bytes: max_body_bytes });
+        }
+        let Fields { next, lost, messages } = serde_json::from_slice(body)?;
+        let messages = messages.into_iter().map(|Text(text)| text).collect();
+        Ok(Self { next, lost, messages })
+    }
+
+    /// The sequence number of the first message. `None` if there is none, or the server sent more messages than numbers.
+    pub fn first_id(&self) -> Option<u64> {
+        let count = u64::try_from(self.messages.len()).ok()?;
+        if count == 0 { None } else { self.next.checked_sub(count) }
+    }
+}
+
+/// Why a body cannot be read.
+#[derive(Debug, Error)]
+pub enum DecodeError {
+    /// The body is longer than the limit.
+    #[error("the body is longer than {max_bytes} bytes")]
+    TooLong {
+        /// The limit.
+        max_bytes: usize,
+    },
+    /// The body is not JSON of this form.
+    #[error("the body is malformed: {0}")]
+    Malformed(#[from] serde_json::Error),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields<'a> {
+    next: u64,
+    lost: u64,
+    #[serde(borrow)]
+    messages: Vec<Text<'a>>,
+}
+
+/// A `Cow` that borrows: inside a `Vec`, serde makes a bare one owned always.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn encoded(next: u64, lost: u64, messages: &[String]) -> BytesMut {
+        let mut body = BytesMut::new();
+        let appended = encode(&mut body, next, lost, messages).expect("strings are UTF-8");
+        assert_eq!(appended, body.len());
+        body
+    }
+
+    #[test]
+    fn an_empty_body() {
+        let body = encoded(0, 0, &[]);
+        assert_eq!(&body[..], br#"{"next":0,"lost":0,"messages":[]}"#);
+        assert_eq!(body.len(), plain_framing_bytes(0, 0, 0));
+        let batch = Batch::decode(&body, 100).expect("our own body");
+        assert_eq!(batch, Batch { next: 0, lost: 0, messages: vec![] });
+        assert_eq!(batch.first_id(), None);
+    }
+
+    #[test]
+    fn payloads_without_escapes_are_borrowed() {
+        let body = "{\"next\":15,\"lost\":2,\"messages\":[\"plain\",\"a\\nb\",\"\u{e9}\"]}";
+        let batch = Batch::decode(body.as_bytes(), 100).expect("a body");
+        assert_eq!(batch.messages, ["plain", "a\nb", "\u{e9}"]);
+        let borrowed: Vec<bool> = batch.messages.iter().map(|text| matches!(text, Cow::Borrowed(_))).collect();
+        assert_eq!(borrowed, [true, false, true]);
+        assert_eq!(batch.first_id(), Some(12));
+    }
+
+    #[test]
+    fn malformed_bodies() {
+        for body in [
+            "",
+            "[]",
+            "{}",
+            r#"{"next":1,"lost":0}"#,
+            r#"{"next":1,"lost":0,"messages":[1]}"#,
+            r#"{"next":-1,"lost":0,"messages":[]}"#,
+            r#"{"next":1,"lost":0,"messages":[],"more":0}"#,
+            r#"{"next":1,"next":1,"lost":0,"messages":[]}"#,
+            r#"{"next":1,"lost":0,"messages":[]} x"#,
+        ] {
+            assert!(matches!(Batch::decode(body.as_bytes(), 1000), Err(DecodeError::Malformed(_))), "{body}");
+        }
+        let deep = format!(r#"{{"next":1,"lost":0,"messages":{}"#, "[".repeat(100_000));
+        assert!(Batch::decode(deep.as_bytes(), usize::MAX).is_err());
+    }
+
+    #[test]
+    fn the_limit_and_one_past_it() {
+        let body = encoded(1, 0, &["a".to_owned()]);
+        assert!(Batch::decode(&body, body.len()).is_ok());
+        assert!(matches!(Batch::decode(&body, body.len() - 1), Err(DecodeError::TooLong { .. })));
+    }
+
+    #[test]
+    fn more_messages_than_numbers_have_no_first_id() {
+        let body = encoded(1, 0, &["a".to_owned(), "b".to_owned()]);
+        assert_eq!(Batch::decode(&body, 100).expect("a body").first_id(), None);
+    }
+
+    #[test]
+    fn not_utf8_appends_nothing() {
+        let mut buf = BytesMut::from(&b"x"[..]);
+        assert!(encode(&mut buf, 1, 0, [&b"fine"[..], &b"\xff"[..]]).is_err());
+        assert_eq!(&buf[..], b"x");
+    }
+
+    proptest! {
+        #[test]
+        fn round_trip(next: u64, lost: u64, messages in prop::collection::vec(any::<String>(), 0..10)) {
+            let body = encoded(next, lost, &messages);
+            let batch = Batch::decode(&body, usize::MAX).expect("our own body");
+            prop_assert_eq!((batch.next, batch.lost), (next, lost));
+            prop_assert_eq!(batch.messages, messages);
+        }
+
+        #[test]
+        fn framing_of_plain_payloads(next: u64, lost: u64, messages in prop::collection::vec("[a-z ]{0,20}", 0..10)) {
+            let payload_bytes: usize = messages.iter().map(String::len).sum();
+            let body = encoded(next, lost, &messages);
+            prop_assert_eq!(body.len() - payload_bytes, plain_framing_bytes(next, lost, messages.len()));
+        }
+
+        #[test]
+        fn garbage_never_panics(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Batch::decode(&body, 200);
+        }
+
+        #[test]
+        fn a_damaged_body_never_panics(at in 0usize..40, byte: u8) {
+            let mut body = encoded(15, 3, &["abc".to_owned(), "d\"e".to_owned()]);
+            let at = at % body.len();
+            body[at] = byte;
+            let _ = Batch::decode(&body, 200);
+        }
+    }
+}
