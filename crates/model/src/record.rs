@@ -264,3 +264,19 @@ pub struct ThresholdResult {
     /// What was seen where it holds least.
     pub seen: String,
 }
+
+/// The name of a trial's files without extension: `003-fast-polling`.
+///
+/// ```
+/// use wirecost_model::record::trial_file_stem;
+/// assert_eq!(trial_file_stem(7, " SSE over TLS!"), "007-sse-over-tls");
+/// assert_eq!(trial_file_stem(3, "…"), "003");
+/// ```
+pub fn trial_file_stem(index: usize, arm: &str) -> String {
+    let mut stem = format!("{index:03}");
+    for word in arm.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
+        stem.push('-');
+        stem.push_str(&word.to_ascii_lowercase());
+    }
+    stem
+}

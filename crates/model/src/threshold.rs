@@ -40,6 +40,9 @@ pub enum Comparison {
     /// `==`
     #[serde(rename = "==")]
     Equal,
+    /// `!=`
+    #[serde(rename = "!=")]
+    NotEqual,
 }
 
 impl Comparison {
@@ -51,6 +54,7 @@ impl Comparison {
             Comparison::More => left > right,
             Comparison::AtLeast => left >= right,
             Comparison::Equal => left == right,
+            Comparison::NotEqual => left != right,
         }
     }
 }
@@ -77,6 +81,19 @@ pub const METRICS: &[&str] = &[
 ];
 
 impl Threshold {
+    /// What holds exactly if this does not, as `--fail-if` needs it.
+    pub fn opposite(&self) -> Threshold {
+        let comparison = match self.comparison {
+            Comparison::Less => Comparison::AtLeast,
+            Comparison::AtMost => Comparison::More,
+            Comparison::More => Comparison::AtMost,
+            Comparison::AtLeast => Comparison::Less,
+            Comparison::Equal => Comparison::NotEqual,
+            Comparison::NotEqual => Comparison::Equal,
+        };
+        Threshold { text: format!("not: {}", self.text), comparison, ..self.clone() }
+    }
+
     /// Reads a condition; arms are looked up in the scenario.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::node::{Node, Step};
+use super::node::Step;
 use super::{Scenario, Tls, TlsVersion, Workload};
 use crate::envelope::{MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES};
 use crate::threshold::Threshold;
@@ -15,7 +15,7 @@ use crate::units::Span;
 const LONGEST_HOLD: Span = Span::ms(120_000);
 
 /// Reports each problem with the path of the part that is wrong.
-pub(super) fn check(scenario: &Scenario, tree: &Node, report: &mut dyn FnMut(&[Step], String)) {
+pub(super) fn check(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)) {
     let key = |name: &str| vec![Step::Key(name.to_string())];
     let valid_name = |name: &str| {
         !name.is_empty() && name.len() <= 40 && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
@@ -35,7 +35,7 @@ pub(super) fn check(scenario: &Scenario, tree: &Node, report: &mut dyn FnMut(&[S
     if scenario.trial.measure.ns() == 0 {
         report(&[Step::Key("trial".into()), Step::Key("measure".into())], "the measured window is empty".into());
     }
-    check_workload(scenario, tree, report);
+    check_workload(scenario, report);
     check_arms(scenario, report);
     for (index, text) in scenario.thresholds.iter().enumerate() {
         if let Err(message) = Threshold::parse(text, scenario) {
@@ -44,7 +44,7 @@ pub(super) fn check(scenario: &Scenario, tree: &Node, report: &mut dyn FnMut(&[S
     }
 }
 
-fn check_workload(scenario: &Scenario, _tree: &Node, report: &mut dyn FnMut(&[Step], String)) {
+fn check_workload(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)) {
     let kind = scenario.workload.name();
     let at = |parameter: &str| vec![Step::Key("workload".into()), Step::Key(kind.into()), Step::Key(parameter.into())];
     if let Some(payload) = scenario.workload.payload() {

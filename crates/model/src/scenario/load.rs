@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::check::check;
 use super::de;
 use super::node::{Node, Position, Step, Value};
-use super::{Scalar, Scenario};
+use super::{Scalar, Scenario, TlsOptions};
 use crate::plan::ArmConfig;
 use crate::transport::{COMMON_OPTIONS, TRANSPORTS, TransportKind};
 
@@ -83,7 +83,7 @@ pub fn load(yaml: &str) -> Result<Loaded, Vec<Problem>> {
     let mut problems = BTreeSet::new();
     let scenario = decode(&tree, &mut problems);
     if let Some(scenario) = &scenario {
-        check(scenario, &tree, &mut |path, message| {
+        check(scenario, &mut |path, message| {
             problems.insert(Problem::new(tree.position(path), message));
         });
     }
@@ -92,6 +92,21 @@ pub fn load(yaml: &str) -> Result<Loaded, Vec<Problem>> {
     };
     let variants = sweep(&scenario, &tree, &mut problems);
     if problems.is_empty() { Ok(Loaded { scenario, variants }) } else { Err(problems.into_iter().collect()) }
+}
+
+/// A short hash of a scenario file (FNV-1a, 64 bits): enough to see that two runs had the same text.
+pub fn hash(yaml: &str) -> String {
+    let hash = yaml.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("{hash:016x}")
+}
+
+/// Reads a `tls` mapping by itself, for a command line.
+///
+/// # Errors
+/// The first thing that is wrong with it.
+pub fn tls_options(yaml: &str) -> Result<TlsOptions, String> {
+    let tree: Node = serde_saphyr::from_str(yaml).map_err(|error| error.without_snippet().to_string())?;
+    TlsOptions::deserialize(&tree).map_err(|error| error.message)
 }
 
 /// Deserialises, dropping what is wrong until the rest is right; `None` if too little is left.
@@ -227,7 +242,7 @@ fn sweep(scenario: &Scenario, tree: &Node, problems: &mut BTreeSet<Problem>) -> 
             }
             let before = problems.len();
             let Some(here) = decode(&at_point, problems) else { continue };
-            check(&here, &at_point, &mut |path, message| {
+            check(&here, &mut |path, message| {
                 problems.insert(Problem::new(at_point.position(path), message));
             });
             if problems.len() == before {

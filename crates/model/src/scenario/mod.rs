@@ -16,7 +16,7 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub use load::{Loaded, Problem, Variant, load};
+pub use load::{Loaded, Problem, Variant, hash, load, tls_options};
 
 use crate::schedule::Arrivals;
 use crate::transport::{COMMON_OPTIONS, TRANSPORTS, TransportKind};

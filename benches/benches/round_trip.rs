@@ -1,0 +1,2 @@
+//! round_trip
+fn main() {}

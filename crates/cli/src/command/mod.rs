@@ -1,0 +1,17 @@
+//! One file a command. Each returns the code to exit with, or the failure to print.
+
+pub mod doctor;
+pub mod generated;
+pub mod list;
+pub mod report;
+pub mod run;
+pub mod schema;
+pub mod serve;
+pub mod trial;
+pub mod validate;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// What every command returns.
+pub type Outcome = Result<Exit, Failure>;

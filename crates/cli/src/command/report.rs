@@ -1,0 +1,40 @@
+//! `report`: what a person reads, from records on disk.
+
+use std::io::Write;
+use std::path::Path;
+
+use wirecost_report::load::{self, Run};
+use wirecost_report::{export, html, terminal};
+
+use super::Outcome;
+use crate::args::{Format, ReportArgs};
+use crate::exit;
+use crate::failure::Failure;
+use crate::ui;
+
+/// Reads the records and writes their report.
+pub fn report(args: &ReportArgs) -> Outcome {
+    let runs: Vec<Run> = args.records.iter().map(|dir| read(dir)).collect::<Result<_, _>>()?;
+    let each = |render: &dyn Fn(&Run) -> String| runs.iter().map(render).collect::<Vec<_>>().join("\n");
+    let text = match args.format {
+        Format::Html => html::render(&runs),
+        Format::Md => each(&export::markdown),
+        Format::Csv => each(&export::csv),
+        Format::Junit => each(&export::junit),
+        Format::Text => each(&|run| terminal::table(run, ui::width(), ui::colour(false))),
+    };
+    let beside = (args.format == Format::Html && runs.len() == 1).then(|| args.records[0].join("report.html"));
+    match args.output.clone().or(beside) {
+        Some(path) => {
+            let write_error = |error: std::io::Error| Failure::new(exit::CANNOT_WRITE, format!("{}: {error}", path.display()));
+            std::fs::write(&path, text).map_err(write_error)?;
+            println!("Wrote {}", path.display());
+        }
+        None => std::io::stdout().write_all(text.as_bytes())?,
+    }
+    Ok(exit::OK)
+}
+
+fn read(dir: &Path) -> Result<Run, Failure> {
+    load::read_dir(dir).map_err(|error| Failure::new(exit::INPUT_MISSING, error.to_string()))
+}

@@ -1,0 +1,294 @@
+//! `run`: from scenario files to records and reports. Everything that can be refused is refused before
+//! anything is started.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
+
+use wirecost_model::record::{Provenance, Record, SCHEMA_VERSION, Trial};
+use wirecost_model::scenario::{Loaded, Wire};
+use wirecost_model::threshold::Threshold;
+use wirecost_model::units::Span;
+use wirecost_model::{Plan, scenario};
+use wirecost_probe::machine;
+use wirecost_report::{export, html, load, stats, terminal};
+use wirecost_runner::preflight::{self, Ground};
+use wirecost_runner::run::{self as runner, Ending, Interrupts};
+use wirecost_runner::store::{Store, folder_name};
+use wirecost_runner::utc_now;
+
+use super::Outcome;
+use super::validate::load_all;
+use crate::args::{RunArgs, WireArg};
+use crate::exit::{self, Exit};
+use crate::failure::Failure;
+use crate::ui::{self, Ui};
+
+/// Environment variables that change results and say nothing of a person; no other is recorded.
+const ENVIRONMENT: &[&str] = &["CI", "TOKIO_WORKER_THREADS", "MALLOC_ARENA_MAX"];
+
+/// One file, ready to run.
+struct Job {
+    file: PathBuf,
+    text: String,
+    loaded: Loaded,
+    plan: Plan,
+    thresholds: Vec<Threshold>,
+    fail_if: Vec<Threshold>,
+    ground: Ground,
+}
+
+/// Runs every file; exits with the most serious of their results.
+pub fn run(args: &RunArgs) -> Outcome {
+    let jobs = prepare(args)?;
+    if args.dry_run {
+        jobs.iter().for_each(show_plan);
+        return Ok(exit::OK);
+    }
+    let interrupts = watch_signals();
+    let mut worst = exit::OK;
+    for job in jobs {
+        let exit = run_job(&job, args, &interrupts)?;
+        if exit.0 > worst.0 {
+            worst = exit;
+        }
+        if interrupts.load(SeqCst) > 0 {
+            break;
+        }
+    }
+    Ok(worst)
+}
+
+/// Reads, checks and plans every file, and checks the machine.
+fn prepare(args: &RunArgs) -> Result<Vec<Job>, Failure> {
+    let mut jobs = Vec::new();
+    let mut obstacles = Vec::new();
+    for (file, (text, mut loaded)) in args.files.iter().zip(load_all(&args.files)?) {
+        override_scenario(args, &mut loaded);
+        let mut plan = Plan::new(&loaded, args.verify.then_some(1).or(args.trials), args.seed);
+        if let Some(baseline) = &args.baseline {
+            if !plan.cells.iter().any(|cell| cell.config.name == *baseline) {
+                return Err(Failure::new(exit::USAGE, format!("--baseline: no arm is called `{baseline}`")));
+            }
+            plan.baseline.clone_from(baseline);
+        }
+        let parse = |texts: &[String]| -> Result<Vec<Threshold>, Failure> {
+            let parsed: Result<Vec<_>, _> = texts.iter().map(|text| Threshold::parse(text, &loaded.scenario)).collect();
+            parsed.map_err(|error| Failure::new(exit::USAGE, format!("--fail-if: {error}")))
+        };
+        let thresholds = parse(&loaded.scenario.thresholds)?;
+        let fail_if = parse(&args.fail_if)?.iter().map(Threshold::opposite).collect();
+        match preflight::check(&plan) {
+            Ok(ground) => jobs.push(Job { file: file.clone(), text, loaded, plan, thresholds, fail_if, ground }),
+            Err(found) => obstacles.extend(found.into_iter().map(|text| format!("{}: {text}", file.display()))),
+        }
+    }
+    if obstacles.is_empty() {
+        return Ok(jobs);
+    }
+    Err(Failure::new(exit::SCENARIO, format!("cannot run here; nothing was started\n  {}", obstacles.join("\n  "))))
+}
+
+fn override_scenario(args: &RunArgs, loaded: &mut Loaded) {
+    if let Some(wire) = args.wire {
+        loaded.scenario.wire = match wire {
+            WireArg::Auto => Wire::Auto,
+            WireArg::Private => Wire::Private,
+            WireArg::Host => Wire::Host,
+        };
+    }
+    if args.verify {
+        for variant in &mut loaded.variants {
+            let timing = &mut variant.scenario.trial;
+            (timing.warmup, timing.measure) = (Span::ms(200), timing.measure.min(Span::ms(1000)));
+        }
+    }
+}
+
+fn show_plan(job: &Job) {
+    let Job { file, plan, ground, .. } = job;
+    println!("{}: {} cells, {} trials, at least {:.0} s", file.display(), plan.cells.len(), plan.trials.len(), plan.least_duration_ns() as f64 / 1e9);
+    println!("  network: {:?}; server on cores {:?}, load generator on cores {:?}", ground.wire, ground.server_cores, ground.client_cores);
+    for trial in &plan.trials {
+        let cell = &plan.cells[trial.cell];
+        println!("  {:>4}  block {:>2}  {:<40} {} clients", trial.index + 1, trial.block + 1, cell.label(), cell.clients);
+    }
+}
+
+/// Counts SIGINT and SIGTERM; the run looks at the count.
+fn watch_signals() -> Interrupts {
+    let interrupts: Interrupts = Arc::new(AtomicU8::new(0));
+    let count = Arc::clone(&interrupts);
+    std::thread::spawn(move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        runtime.block_on(async {
+            let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else { return };
+            loop {
+                tokio::select! {
+                    result = tokio::signal::ctrl_c() => if result.is_err() { return },
+                    _ = terminate.recv() => {}
+                }
+                if count.fetch_add(1, SeqCst) == 0 {
+                    eprintln!("\nFinishing this trial; what is done is kept. Once more stops now.");
+                }
+            }
+        });
+    });
+    interrupts
+}
+
+fn run_job(job: &Job, args: &RunArgs, interrupts: &Interrupts) -> Outcome {
+    let started = utc_now();
+    let store = if args.resume { unfinished(job, args)? } else { create(job, args, &started)? };
+    let provenance = provenance(job, &started);
+    let left = job.plan.trials.len() - store.finished()?.len();
+    let mut ui = Ui::new(&job.plan, left, args.quiet);
+    ui.line(&format!("{} — {}", job.loaded.scenario.name, job.loaded.scenario.question.trim()));
+    if let Some(reason) = &job.ground.not_private {
+        ui.line(&format!("note: on the host's loopback, bytes are not reconciled with the kernel's: {reason}"));
+    }
+    if cfg!(debug_assertions) {
+        ui.line("note: a debug build measures itself; use `cargo run --release`");
+    }
+    let command: Vec<OsString> = vec![std::env::current_exe()?.into(), "trial".into()];
+    let ended = runner::run(&job.plan, &job.ground, &store, &command, interrupts, &mut ui);
+    ui.finish();
+    // Whatever ended it, what is finished becomes a record.
+    let record = assemble(job, store.trials()?, provenance);
+    let run = write(&store, &record)?;
+    let ending = ended.map_err(|error| {
+        let failure = Failure::from(error);
+        let kept = format!("{} of {} trials are kept in {}; `--resume` runs the rest", record.trials.len(), job.plan.trials.len(), store.dir().display());
+        Failure::new(failure.exit, format!("{}\n  {kept}", failure.text))
+    })?;
+    show(job, args, &store, &run)?;
+    Ok(verdict(&record, args, ending))
+}
+
+fn create(job: &Job, args: &RunArgs, started: &str) -> Result<Store, Failure> {
+    let name = folder_name(started, &job.plan.scenario, &args.alias, env!("WIRECOST_COMMIT"));
+    let store = Store::create(&args.out, &name)?;
+    store.write("scenario.yaml", job.text.as_bytes())?;
+    let plan = serde_json::to_vec_pretty(&job.plan).map_err(anyhow::Error::from)?;
+    store.write("plan.json", &plan)?;
+    Ok(store)
+}
+
+/// The newest record of the same plan that lacks trials.
+fn unfinished(job: &Job, args: &RunArgs) -> Result<Store, Failure> {
+    let mut dirs: Vec<PathBuf> = std::fs::read_dir(&args.out).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path()).collect();
+    dirs.sort();
+    for dir in dirs.iter().rev() {
+        let Ok(store) = Store::open(dir) else { continue };
+        let plan = store.read("plan.json").ok().and_then(|text| serde_json::from_str::<Plan>(&text).ok());
+        if plan.as_ref() == Some(&job.plan) && store.finished()?.len() < job.plan.trials.len() {
+            return Ok(store);
+        }
+    }
+    Err(Failure::new(
+        exit::INPUT_MISSING,
+        format!("nothing to resume: no unfinished run of this plan in {}; run without --resume", args.out.display()),
+    ))
+}
+
+fn provenance(job: &Job, started: &str) -> Provenance {
+    let dependencies = env!("WIRECOST_DEPENDENCIES").split(',').filter_map(|pair| pair.split_once('=')).map(|(name, version)| (name.to_string(), version.to_string())).collect();
+    let environment: BTreeMap<String, String> =
+        ENVIRONMENT.iter().filter_map(|name| Some(((*name).to_string(), std::env::var(name).ok()?))).collect();
+    Provenance {
+        version: env!("CARGO_PKG_VERSION").into(),
+        commit: env!("WIRECOST_COMMIT").into(),
+        profile: env!("WIRECOST_PROFILE").into(),
+        rustc: env!("WIRECOST_RUSTC").into(),
+        dependencies,
+        argv: std::env::args().skip(1).collect(),
+        scenario_hash: scenario::hash(&job.text),
+        started_utc: started.into(),
+        finished_utc: String::new(),
+        machine: machine::read(),
+        server_cores: job.ground.server_cores.clone(),
+        client_cores: job.ground.client_cores.clone(),
+        environment,
+    }
+}
+
+fn assemble(job: &Job, trials: Vec<Trial>, mut provenance: Provenance) -> Record {
+    let plan = job.plan.clone();
+    let cells = stats::summarise(&plan, &trials);
+    let comparisons = stats::compare(&plan, &cells, &trials);
+    let mut thresholds = stats::threshold::judge(&job.thresholds, &plan, &cells, &trials);
+    // `--fail-if` names what must not be: it is judged as its opposite.
+    thresholds.extend(stats::threshold::judge(&job.fail_if, &plan, &cells, &trials));
+    let mut warnings = Vec::new();
+    if let Some(reason) = &job.ground.not_private {
+        warnings.push(format!("on the host's loopback: bytes are not reconciled with the kernel's count ({reason})"));
+    }
+    if job.ground.server_cores.is_empty() {
+        warnings.push("server and load generator share one core: a latency contains both".into());
+    }
+    if env!("WIRECOST_PROFILE") != "release" {
+        warnings.push("debug build: CPU and latency are not those of the protocols".into());
+    }
+    provenance.finished_utc = utc_now();
+    let scenario = &job.loaded.scenario;
+    Record {
+        schema_version: SCHEMA_VERSION,
+        name: scenario.name.clone(),
+        question: scenario.question.trim().into(),
+        analysis: scenario.analysis.trim().into(),
+        complete: trials.len() == plan.trials.len(),
+        provenance,
+        plan,
+        trials,
+        cells,
+        comparisons,
+        thresholds,
+        warnings,
+    }
+}
+
+/// Writes the record, and what people read of it.
+fn write(store: &Store, record: &Record) -> Result<load::Run, Failure> {
+    store.write_record(record)?;
+    let run = load::read_dir(store.dir()).map_err(|error| Failure::new(exit::UNEXPECTED, error.to_string()))?;
+    store.write("cells.csv", export::csv(&run).as_bytes())?;
+    store.write("README.md", export::markdown(&run).as_bytes())?;
+    store.write("report.html", html::render(std::slice::from_ref(&run)).as_bytes())?;
+    Ok(run)
+}
+
+fn show(job: &Job, args: &RunArgs, store: &Store, run: &load::Run) -> Result<(), Failure> {
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&run.record).map_err(anyhow::Error::from)?);
+    } else if args.quiet {
+        println!("{}", store.dir().display());
+    } else {
+        println!("{}", terminal::table(run, ui::width(), ui::colour(args.no_color)));
+    }
+    if !args.quiet {
+        eprintln!("Wrote {}", store.dir().display());
+        eprintln!("Next: open {}", store.dir().join("report.html").display());
+        if !run.record.complete {
+            eprintln!("      wirecost run {} --resume", job.file.display());
+        } else if job.plan.trials_per_cell < 6 {
+            eprintln!("      wirecost run {} --trials 6      (the least for an interval)", job.file.display());
+        }
+    }
+    Ok(())
+}
+
+/// The code that the results deserve.
+fn verdict(record: &Record, args: &RunArgs, ending: Ending) -> Exit {
+    let job_thresholds_hold = record.thresholds.iter().all(|threshold| threshold.holds);
+    if ending == Ending::Interrupted {
+        exit::INTERRUPTED
+    } else if !args.allow_void && record.trials.iter().any(Trial::is_void) {
+        exit::VOID
+    } else if job_thresholds_hold {
+        exit::OK
+    } else {
+        exit::THRESHOLD
+    }
+}

@@ -1,0 +1,39 @@
+//! `validate`: everything that is wrong with a scenario, each with file, line and column.
+
+use std::path::Path;
+
+use wirecost_model::scenario::{self, Loaded};
+
+use super::Outcome;
+use crate::args::ValidateArgs;
+use crate::exit;
+use crate::failure::Failure;
+
+/// Checks every file before it says anything of any.
+pub fn validate(args: &ValidateArgs) -> Outcome {
+    let loaded = load_all(&args.files)?;
+    for (file, (_, loaded)) in args.files.iter().zip(&loaded) {
+        println!("{}: ok, {} cells", file.display(), loaded.variants.len());
+    }
+    Ok(exit::OK)
+}
+
+/// Reads and checks scenario files: the text and what it says, or all problems of all files.
+pub fn load_all(files: &[impl AsRef<Path>]) -> Result<Vec<(String, Loaded)>, Failure> {
+    let mut loaded = Vec::new();
+    let mut problems = Vec::new();
+    for file in files {
+        let file = file.as_ref();
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| Failure::new(exit::INPUT_MISSING, format!("{}: {error}; `wirecost list scenarios` shows what there is", file.display())))?;
+        match scenario::load(&text) {
+            Ok(scenario) => loaded.push((text, scenario)),
+            Err(found) => problems.extend(found.iter().map(|problem| format!("{}:{problem}", file.display()))),
+        }
+    }
+    match problems.len() {
+        0 => Ok(loaded),
+        1 => Err(Failure::new(exit::SCENARIO, format!("1 problem; nothing was started\n  {}", problems[0]))),
+        n => Err(Failure::new(exit::SCENARIO, format!("{n} problems; nothing was started\n  {}", problems.join("\n  ")))),
+    }
+}

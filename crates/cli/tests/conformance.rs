@@ -1,0 +1,80 @@
+//! One body over every transport: every message of every workload arrives once, intact and in order, plain
+//! and encrypted, through real processes and sockets, and the bytes add up.
+//!
+//! Timing is never asserted here: gates that depend on the machine's mood are the report's, not a test's.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use wirecost_model::transport::TRANSPORTS;
+use wirecost_model::{Record, Trial};
+
+/// Workloads beside the one that the case itself names. Bursts make the second message of a burst hit the gap in which
+/// no poll is parked.
+const WORKLOADS: &[(&str, &str)] = &[
+    ("each", "push: { rate: 20/s, arrivals: poisson, payload: 64B, audience: each }"),
+    ("large", "push: { rate: 20/s, arrivals: periodic, payload: 70000B }"),
+    ("echo", "echo: { outstanding: 3, payload: 300B }"),
+    ("upload", "upload: { rate: 40/s, arrivals: { burst: { size: 3 } }, payload: 100B }"),
+    ("duplex", "duplex: { down: 30/s, up: 30/s, arrivals: poisson, payload: 150B }"),
+];
+
+/// Gates that hold on any machine, however busy.
+const CERTAIN_GATES: &[&str] =
+    &["accounted", "lost", "duplicated", "reordered", "corrupted", "clients_held", "errors", "nagle", "negotiated", "ledger_residual", "layers"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn run(scenario: &str, name: &str) -> Record {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let file = dir.path().join(format!("{name}.yaml"));
+    std::fs::write(&file, scenario).expect("written");
+    let output = Command::new(env!("CARGO_BIN_EXE_wirecost"))
+        .args(["run", "--quiet", "--allow-void", "--out"])
+        .arg(dir.path().join("results"))
+        .arg(&file)
+        .output()
+        .expect("wirecost runs");
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{name}: {}\n{said}", output.status);
+    let folder = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    let json = std::fs::read_to_string(folder.join("record.json")).expect("a record");
+    serde_json::from_str(&json).expect("a record of this version")
+}
+
+fn check(trial: &Trial, what: &str) {
+    let account = trial.accounting;
+    assert!(account.is_clean(), "{what}: {account:?}\n{:?}", trial.errors);
+    assert!(account.delivered > 0 && account.delivered == account.expected, "{what}: {account:?}");
+    if let Some(upload) = trial.upload_accounting {
+        assert!(upload.is_clean() && upload.delivered == upload.expected && upload.delivered > 0, "{what}: upload {upload:?}");
+    }
+    assert_eq!(trial.clients_held, trial.clients_requested, "{what}: {:?}", trial.errors);
+    for gate in trial.gates.iter().filter(|gate| CERTAIN_GATES.contains(&gate.gate.as_str())) {
+        let failed = gate.outcome == wirecost_model::record::GateOutcome::Failed;
+        assert!(!failed, "{what}: gate {}: {}", gate.gate, gate.seen);
+    }
+}
+
+#[test]
+fn every_transport_delivers_every_message_of_every_workload_once() {
+    for row in TRANSPORTS {
+        let path = root().join("scenarios/test").join(format!("{}.yaml", row.name.replace('_', "-")));
+        let case = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let own = case.lines().find(|line| line.starts_with("  push:")).expect("the case pushes").trim();
+        for (name, workload) in [("own", own)].iter().chain(WORKLOADS) {
+            let name = format!("{}-{name}", row.name.replace('_', "-"));
+            let record = run(&case.replace(own, workload), &name);
+            assert!(record.complete && record.trials.len() == record.plan.cells.len(), "{name}");
+            for trial in &record.trials {
+                let cell = &record.plan.cells[trial.cell];
+                check(trial, &format!("{name}, {}", cell.config.name));
+                let spoken: BTreeSet<bool> = trial.negotiated.keys().map(|text| text.contains("TLS")).collect();
+                assert!(!spoken.contains(&cell.config.tls.is_none()), "{name}: {:?}", trial.negotiated);
+            }
+        }
+    }
+}

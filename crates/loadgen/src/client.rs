@@ -1,0 +1,323 @@
+//! One client: connects by its transport, then lives through the phases of a trial in one of two loops,
+//! open or closed. The stamping of arrivals and due times happens here; what is made of them is the
+//! recorder's.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+use wirecost_model::control::Begin;
+use wirecost_model::rng::Rng;
+use wirecost_model::{Envelope, StreamCheck, TransportKind};
+use wirecost_probe::clock::now_ns;
+use wirecost_probe::meter::Meter;
+
+use crate::pacer::{Pacer, Ticker, Ticks};
+use crate::recorder::Recorder;
+use crate::session::{Delivery, Session, TransportError};
+use crate::stack::connection::Stages;
+use crate::target::Target;
+use crate::transport::http_stream::HttpStream;
+use crate::transport::long_poll::LongPoll;
+use crate::transport::posts::HttpSession;
+use crate::transport::short_poll::ShortPoll;
+use crate::transport::sse::Sse;
+use crate::transport::websocket::Websocket;
+use crate::workload::Script;
+
+/// Where a trial is, as clients are told.
+#[derive(Debug, Clone)]
+pub(crate) enum Stage {
+    /// Connect, and wait.
+    Connecting,
+    /// The clock runs.
+    Running(Begin),
+    /// Close and count.
+    Closing,
+}
+
+/// Sessions that can be connected.
+pub(crate) trait Connect: Session + Sized {
+    /// Whether echoes come back in the order in which they were sent.
+    const ECHO_IN_ORDER: bool;
+
+    /// Connects until messages can flow.
+    async fn connect(context: &Context) -> Result<Self, TransportError>;
+}
+
+/// What clients of a shard share.
+pub(crate) struct Shared {
+    pub recorder: RefCell<Recorder>,
+    pub connected: Cell<u32>,
+    pub ended: Cell<u32>,
+    /// Clients that have sent and received everything of the plan.
+    pub complete: Cell<u32>,
+    pub ticks: Rc<Cell<Ticks>>,
+    /// Messages sent by clients that were due in the window, and ticks at which one was still busy.
+    pub sent_in_window: Cell<u64>,
+    pub sent: Cell<u64>,
+    pub missed_sends: Cell<u64>,
+}
+
+/// What a client knows.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub target: Rc<Target>,
+    pub script: Rc<Script>,
+    /// Its number over all shards.
+    pub number: u32,
+    /// Whether its messages come back.
+    pub echo: bool,
+    pub seed: u64,
+    pub pacer: Pacer,
+    pub stage: watch::Receiver<Stage>,
+    pub socket_meter: Arc<Meter>,
+    pub shared: Rc<Shared>,
+}
+
+impl Context {
+    /// The room to listen to, if the workload wants that.
+    pub fn room(&self) -> Option<String> {
+        self.script.subscribe.then(|| self.script.room(self.number).0)
+    }
+
+    /// Stages of connecting, timed by the stack.
+    pub fn stages(&self, stages: Stages) {
+        let mut recorder = self.shared.recorder.borrow_mut();
+        stages.into_iter().for_each(|(stage, ns)| recorder.setup(stage, ns));
+    }
+
+    /// Waits until the clock runs; `None` if the end comes first.
+    pub async fn begun(&self) -> Option<Begin> {
+        let mut stage = self.stage.clone();
+        loop {
+            match &*stage.borrow_and_update() {
+                Stage::Connecting => {}
+                Stage::Running(begin) => return Some(begin.clone()),
+                Stage::Closing => return None,
+            }
+            stage.changed().await.ok()?;
+        }
+    }
+
+    /// The poll starts of this client, from a random phase of the first interval.
+    pub async fn ticker(&self) -> Ticker {
+        let Some(begin) = self.begun().await else { return std::future::pending().await };
+        let period_ns = self.target.arm.interval.unwrap_or_default().ns().max(1);
+        let phase_ns = (Rng::new(self.seed, u64::from(self.number)).unit() * period_ns as f64) as u64;
+        let window_ns = [begin.start_ns + begin.window_from_ns, begin.start_ns + begin.window_to_ns];
+        let pacing = self.target.arm.pacing;
+        Ticker::new(self.pacer.clone(), pacing, period_ns, begin.start_ns + phase_ns, window_ns, Rc::clone(&self.shared.ticks))
+    }
+
+    async fn closing(&mut self) {
+        while !matches!(*self.stage.borrow_and_update(), Stage::Closing) {
+            if self.stage.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Lives one client's life. `connected` is told once, when the client is ready or has failed to become so.
+pub(crate) async fn live(context: Context, connected: impl FnOnce(Result<(), String>)) {
+    match context.target.arm.transport {
+        TransportKind::ShortPoll => drive::<HttpSession<ShortPoll>>(context, connected).await,
+        TransportKind::LongPoll => drive::<HttpSession<LongPoll>>(context, connected).await,
+        TransportKind::HttpStream => drive::<HttpSession<HttpStream>>(context, connected).await,
+        TransportKind::Sse => drive::<HttpSession<Sse>>(context, connected).await,
+        TransportKind::Websocket => drive::<Websocket>(context, connected).await,
+    }
+}
+
+async fn drive<S: Connect>(context: Context, connected: impl FnOnce(Result<(), String>)) {
+    let begun_ns = now_ns();
+    let shared = Rc::clone(&context.shared);
+    let session = match S::connect(&context).await {
+        Ok(session) => session,
+        Err(error) => {
+            shared.recorder.borrow_mut().error(error.to_string());
+            return connected(Err(error.to_string()));
+        }
+    };
+    context.stages(vec![("connect_ready", now_ns() - begun_ns)]);
+    shared.connected.set(shared.connected.get() + 1);
+    connected(Ok(()));
+    let (session, result) = match context.script.outstanding {
+        Some(outstanding) => closed_loop(session, context, outstanding).await,
+        None => open_loop(session, context).await,
+    };
+    if let Err(error) = result {
+        shared.recorder.borrow_mut().error(error.to_string());
+        shared.ended.set(shared.ended.get() + 1);
+    }
+    session.close().await;
+}
+
+/// What a client still has to send: due times, ns of the clock, in order.
+struct Sending {
+    due_ns: VecDeque<u64>,
+    sequence: u32,
+    unconfirmed: u64,
+}
+
+/// Receives whatever comes; sends on a schedule of its own, if the workload has one.
+async fn open_loop<S: Connect>(mut session: S, mut context: Context) -> (S, Result<(), TransportError>) {
+    let shared = Rc::clone(&context.shared);
+    let stream = context.script.room(context.number).1;
+    let mut check = StreamCheck::default();
+    let mut begin: Option<Begin> = None;
+    let mut sending = Sending { due_ns: VecDeque::new(), sequence: 0, unconfirmed: 0 };
+    let mut expected: Vec<u64> = Vec::new();
+    let mut told_complete = false;
+    let confirms = !S::ECHO_IN_ORDER;
+    let watcher = context.clone();
+    let mut starting = Box::pin(async move { watcher.begun().await });
+    let mut closer = context.clone();
+    let mut closing = Box::pin(async move { closer.closing().await });
+    let result = loop {
+        let next_due = sending.due_ns.front().copied();
+        let pacer = context.pacer.clone();
+        let due = async move {
+            match next_due {
+                Some(due_ns) => pacer.until(due_ns).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! { biased;
+            () = &mut closing => break Ok(()),
+            started = &mut starting, if begin.is_none() => {
+                let Some(started) = started else { break Ok(()) };
+                expected = context.script.downstream(context.number, started.window_to_ns);
+                if let Some(uplink) = &context.script.uplink {
+                    let offsets = uplink.schedule(context.number).take_while(|&offset| offset < started.window_to_ns);
+                    sending.due_ns = offsets.map(|offset| started.start_ns + offset).collect();
+                }
+                begin = Some(started);
+            }
+            () = due => {
+                if let Err(error) = send_due(&mut session, &mut context, &mut sending, begin.as_ref()).await {
+                    break Err(error);
+                }
+                if !confirms {
+                    sending.unconfirmed = 0;
+                }
+            }
+            delivery = session.next() => {
+                let received_ns = now_ns();
+                match delivery {
+                    Ok(Delivery::Message(payload)) => {
+                        shared.recorder.borrow_mut().message(stream, &mut check, &payload, received_ns);
+                    }
+                    Ok(Delivery::Lost(count)) => shared.recorder.borrow_mut().accounting.lost_reported += count,
+                    Ok(Delivery::Accepted) => sending.unconfirmed = sending.unconfirmed.saturating_sub(1),
+                    Ok(Delivery::Nothing) => {}
+                    Err(error) => break Err(error),
+                }
+            }
+        }
+        let complete =
+            begin.is_some() && check.complete(expected.len() as u64) && sending.due_ns.is_empty() && sending.unconfirmed == 0;
+        if complete && !told_complete {
+            told_complete = true;
+            shared.complete.set(shared.complete.get() + 1);
+        }
+    };
+    settle(&shared, begin.as_ref(), &check, &expected);
+    (session, result)
+}
+
+/// Sends the message that is due; those that became due meanwhile were missed ticks, and follow at once.
+async fn send_due<S: Session>(
+    session: &mut S,
+    context: &mut Context,
+    sending: &mut Sending,
+    begin: Option<&Begin>,
+) -> Result<(), TransportError> {
+    let (Some(due_ns), Some(begin)) = (sending.due_ns.pop_front(), begin) else { return Ok(()) };
+    let shared = &context.shared;
+    let sent_ns = now_ns();
+    let envelope = Envelope { stream: context.number, sequence: sending.sequence, due_ns, sent_ns };
+    sending.sequence += 1;
+    sending.unconfirmed += 1;
+    session.send(Bytes::from(envelope.to_vec(context.script.payload_bytes))).await?;
+    shared.sent.set(shared.sent.get() + 1);
+    if begin.in_window(due_ns) {
+        shared.sent_in_window.set(shared.sent_in_window.get() + 1);
+        if sending.due_ns.front().is_some_and(|&next| next > due_ns && next < sent_ns) {
+            shared.missed_sends.set(shared.missed_sends.get() + 1);
+        }
+    }
+    Ok(())
+}
+
+/// Keeps a stated number of messages on their way; the next leaves when one has come back.
+async fn closed_loop<S: Connect>(mut session: S, context: Context, outstanding: u32) -> (S, Result<(), TransportError>) {
+    let shared = Rc::clone(&context.shared);
+    let Some(begin) = context.begun().await else { return (session, Ok(())) };
+    let until_ns = begin.start_ns + begin.window_to_ns;
+    let mut check = StreamCheck::default();
+    let mut due_ns: Vec<u64> = Vec::new();
+    let mut on_the_way = 0u32;
+    let mut told_complete = false;
+    let mut closer = context.clone();
+    let mut closing = Box::pin(async move { closer.closing().await });
+    let result = 'life: loop {
+        while on_the_way < outstanding && now_ns() < until_ns {
+            let now = now_ns();
+            let envelope = Envelope { stream: context.number, sequence: due_ns.len() as u32, due_ns: now, sent_ns: now };
+            due_ns.push(now);
+            if let Err(error) = session.send(Bytes::from(envelope.to_vec(context.script.payload_bytes))).await {
+                break 'life Err(error);
+            }
+            on_the_way += 1;
+            shared.sent.set(shared.sent.get() + 1);
+            if begin.in_window(now) {
+                shared.sent_in_window.set(shared.sent_in_window.get() + 1);
+            }
+        }
+        if on_the_way == 0 && !told_complete {
+            told_complete = true;
+            shared.complete.set(shared.complete.get() + 1);
+        }
+        tokio::select! { biased;
+            () = &mut closing => break Ok(()),
+            delivery = session.next() => {
+                let received_ns = now_ns();
+                match delivery {
+                    Ok(Delivery::Message(payload)) => {
+                        let mut recorder = shared.recorder.borrow_mut();
+                        let reordered = recorder.accounting.reordered;
+                        recorder.message(context.number, &mut check, &payload, received_ns);
+                        if !S::ECHO_IN_ORDER {
+                            // Independent requests may overtake one another; that is not a fault.
+                            recorder.accounting.reordered = reordered;
+                        }
+                        on_the_way = on_the_way.saturating_sub(1);
+                    }
+                    Ok(_) => {}
+                    Err(error) => break Err(error),
+                }
+            }
+        }
+    };
+    // Due times here are times of the clock already.
+    let offsets: Vec<u64> = due_ns.iter().map(|due| due - begin.start_ns).collect();
+    settle(&shared, Some(&begin), &check, &offsets);
+    (session, result)
+}
+
+/// Accounts for what the plan wanted and what never came.
+fn settle(shared: &Shared, begin: Option<&Begin>, check: &StreamCheck, expected: &[u64]) {
+    let Some(begin) = begin else { return };
+    let now = now_ns();
+    let mut recorder = shared.recorder.borrow_mut();
+    recorder.accounting.expected += expected.len() as u64;
+    for sequence in check.missing(expected.len() as u64) {
+        recorder.accounting.lost += 1;
+        recorder.undelivered(begin.start_ns + expected[sequence as usize], now);
+    }
+}

@@ -1,0 +1,243 @@
+//! When things happen: one timer for all clients of a shard, with absolute deadlines and the kernel's
+//! precision, and the tickers of pollers on top of it. How late it woke is a histogram of every record.
+//!
+//! No transport here, and nothing about what is done at a deadline.
+
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use tokio::sync::Notify;
+use wirecost_model::Histogram;
+use wirecost_model::scenario::Pacing;
+use wirecost_probe::clock::now_ns;
+use wirecost_probe::timer::Timer;
+
+/// The deadlines of one shard. Cloning gives another handle to the same.
+#[derive(Clone)]
+pub struct Pacer(Rc<Deadlines>);
+
+struct Deadlines {
+    heap: RefCell<BinaryHeap<Reverse<(u64, u64)>>>,
+    wakers: RefCell<HashMap<u64, Waker>>,
+    next_id: Cell<u64>,
+    /// An earlier deadline than the one the driver sleeps for was added.
+    earlier: Notify,
+    /// How late sleepers were woken, ns; only while the measured window is open.
+    lag: RefCell<Histogram>,
+    recording: Cell<bool>,
+}
+
+impl Pacer {
+    /// A pacer whose driver runs on the current `LocalSet`.
+    pub fn spawn() -> std::io::Result<Pacer> {
+        let timer = Timer::new()?;
+        let pacer = Pacer(Rc::new(Deadlines {
+            heap: RefCell::default(),
+            wakers: RefCell::default(),
+            next_id: Cell::new(0),
+            earlier: Notify::new(),
+            lag: RefCell::default(),
+            recording: Cell::new(false),
+        }));
+        tokio::task::spawn_local(pacer.clone().drive(timer));
+        Ok(pacer)
+    }
+
+    async fn drive(self, timer: Timer) {
+        loop {
+            let earliest = self.0.heap.borrow().peek().map(|Reverse((at, _))| *at);
+            match earliest {
+                None => self.0.earlier.notified().await,
+                Some(at) => tokio::select! {
+                    result = timer.until(at) => if result.is_err() { return },
+                    () = self.0.earlier.notified() => {}
+                },
+            }
+            let now = now_ns();
+            loop {
+                let due = matches!(self.0.heap.borrow().peek(), Some(Reverse((at, _))) if *at <= now);
+                if !due {
+                    break;
+                }
+                let Some(Reverse((_, id))) = self.0.heap.borrow_mut().pop() else { break };
+                if let Some(waker) = self.0.wakers.borrow_mut().remove(&id) {
+                    waker.wake();
+                }
+            }
+        }
+    }
+
+    /// Waits until the clock reads `deadline_ns`. Safe to cancel.
+    pub fn until(&self, deadline_ns: u64) -> Until {
+        Until { pacer: self.clone(), deadline_ns, id: None }
+    }
+
+    /// Records lag from now on, or no longer.
+    pub fn record_lag(&self, on: bool) {
+        self.0.recording.set(on);
+    }
+
+    /// The lag recorded so far, ns.
+    pub fn lag(&self) -> Histogram {
+        self.0.lag.borrow().clone()
+    }
+}
+
+/// Future of [`Pacer::until`].
+pub struct Until {
+    pacer: Pacer,
+    deadline_ns: u64,
+    id: Option<u64>,
+}
+
+impl Future for Until {
+    type Output = ();
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let deadlines = Rc::clone(&self.pacer.0);
+        let now = now_ns();
+        if now >= self.deadline_ns {
+            // A deadline that had passed before it was asked for says nothing about the timer.
+            if self.id.is_some() && deadlines.recording.get() {
+                deadlines.lag.borrow_mut().record(now - self.deadline_ns);
+            }
+            return Poll::Ready(());
+        }
+        let id = *self.id.get_or_insert_with(|| {
+            let id = deadlines.next_id.get();
+            deadlines.next_id.set(id + 1);
+            id
+        });
+        if deadlines.wakers.borrow_mut().insert(id, context.waker().clone()).is_none() {
+            let earliest = deadlines.heap.borrow().peek().map(|Reverse((at, _))| *at);
+            deadlines.heap.borrow_mut().push(Reverse((self.deadline_ns, id)));
+            if earliest.is_none_or(|at| self.deadline_ns < at) {
+                deadlines.earlier.notify_one();
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Until {
+    fn drop(&mut self) {
+        // The heap entry stays until its time and then finds nobody.
+        if let Some(id) = self.id {
+            self.pacer.0.wakers.borrow_mut().remove(&id);
+        }
+    }
+}
+
+/// What a ticker has counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ticks {
+    /// Starts that were due in the measured window.
+    pub planned: u64,
+    /// Of these, starts that were skipped because the poll before was still unanswered.
+    pub missed: u64,
+}
+
+/// The starts of one poller.
+pub struct Ticker {
+    pacer: Pacer,
+    pacing: Pacing,
+    period_ns: u64,
+    next_ns: u64,
+    window_ns: [u64; 2],
+    ticks: Rc<Cell<Ticks>>,
+}
+
+impl Ticker {
+    /// A ticker whose first start is at `first_ns`; starts in the window are counted into `ticks`.
+    pub fn new(pacer: Pacer, pacing: Pacing, period_ns: u64, first_ns: u64, window_ns: [u64; 2], ticks: Rc<Cell<Ticks>>) -> Self {
+        Ticker { pacer, pacing, period_ns, next_ns: first_ns, window_ns, ticks }
+    }
+
+    /// Waits for the next start. With [`Pacing::Interval`] starts lie on a fixed grid and those that passed
+    /// meanwhile are counted as missed; with [`Pacing::Pause`] the period begins now. Safe to cancel.
+    pub async fn tick(&mut self) {
+        let now = now_ns();
+        match self.pacing {
+            Pacing::Interval => {
+                while self.next_ns + self.period_ns <= now {
+                    self.count(1);
+                    self.next_ns += self.period_ns;
+                }
+                self.pacer.until(self.next_ns).await;
+            }
+            Pacing::Pause => self.pacer.until(self.next_ns).await,
+        }
+        self.count(0);
+        self.next_ns += self.period_ns;
+    }
+
+    /// The poll has been answered: the pause begins.
+    pub fn answered(&mut self) {
+        if self.pacing == Pacing::Pause {
+            self.next_ns = now_ns() + self.period_ns;
+        }
+    }
+
+    fn count(&self, missed: u64) {
+        if self.next_ns >= self.window_ns[0] && self.next_ns < self.window_ns[1] {
+            let Ticks { planned, missed: before } = self.ticks.get();
+            self.ticks.set(Ticks { planned: planned + 1, missed: before + missed });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::task::LocalSet;
+
+    fn local(test: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        LocalSet::new().block_on(&runtime, test);
+    }
+
+    #[test]
+    fn wakes_everyone_in_order_and_never_early() {
+        local(async {
+            let pacer = Pacer::spawn().unwrap();
+            let start = now_ns();
+            let order = Rc::new(RefCell::new(Vec::new()));
+            let tasks: Vec<_> = [5u64, 1, 3, 2, 4]
+                .map(|n| {
+                    let (pacer, order) = (pacer.clone(), Rc::clone(&order));
+                    tokio::task::spawn_local(async move {
+                        let deadline = start + n * 2_000_000;
+                        pacer.until(deadline).await;
+                        assert!(now_ns() >= deadline);
+                        order.borrow_mut().push(n);
+                    })
+                })
+                .into();
+            for task in tasks {
+                task.await.unwrap();
+            }
+            assert_eq!(*order.borrow(), [1, 2, 3, 4, 5]);
+        });
+    }
+
+    #[test]
+    fn a_slow_answer_is_counted_as_missed_starts_not_hidden() {
+        local(async {
+            let pacer = Pacer::spawn().unwrap();
+            let ticks = Rc::new(Cell::new(Ticks::default()));
+            let period = 1_000_000;
+            let start = now_ns();
+            let mut ticker = Ticker::new(pacer.clone(), Pacing::Interval, period, start, [start, u64::MAX], Rc::clone(&ticks));
+            ticker.tick().await;
+            pacer.until(start + 10 * period + period / 2).await;
+            ticker.tick().await;
+            let counted = ticks.get();
+            assert!(counted.missed >= 9, "{counted:?}");
+            assert_eq!(counted.planned - counted.missed, 2);
+        });
+    }
+}

@@ -1,0 +1,160 @@
+//! Stamps become numbers here and nowhere else: the latency histograms of a shard, and the account of
+//! every message of its clients. No sockets, no waiting.
+
+use std::collections::BTreeMap;
+
+use wirecost_model::control::Begin;
+use wirecost_model::{Accounting, Envelope, Histogram, StreamCheck, StreamVerdict};
+
+/// Most intervals of the measured window that are kept apart; a longer window has longer intervals.
+const MOST_INTERVALS: u64 = 60;
+
+/// The shortest interval, ns.
+const SHORTEST_INTERVAL_NS: u64 = 1_000_000_000;
+
+/// Most different texts of errors that are kept.
+const MOST_ERRORS: usize = 20;
+
+/// Length of the intervals of a window, ns.
+pub fn interval_ns(window_ns: u64) -> u64 {
+    window_ns.div_ceil(MOST_INTERVALS).max(SHORTEST_INTERVAL_NS)
+}
+
+/// The numbers of one shard.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    begin: Option<Begin>,
+    interval_ns: u64,
+    /// received − due, by interval of the due time.
+    pub delivery: Vec<Histogram>,
+    /// received − sent.
+    pub service: Vec<Histogram>,
+    /// By stage of connecting.
+    pub setup: BTreeMap<&'static str, Histogram>,
+    /// All but `expected` and `lost`, which are known at the end.
+    pub accounting: Accounting,
+    /// Messages of all phases.
+    pub delivered: u64,
+    /// By text.
+    pub errors: BTreeMap<String, u64>,
+    /// How often a message seemed to arrive before it was sent.
+    pub negative: u64,
+}
+
+impl Recorder {
+    /// The clock has started.
+    pub fn begin(&mut self, begin: &Begin) {
+        let window_ns = begin.window_to_ns - begin.window_from_ns;
+        self.interval_ns = interval_ns(window_ns);
+        let intervals = window_ns.div_ceil(self.interval_ns).max(1) as usize;
+        self.delivery = vec![Histogram::default(); intervals];
+        self.service = vec![Histogram::default(); intervals];
+        self.begin = Some(begin.clone());
+    }
+
+    /// A message arrived at a client that listens to `stream`.
+    pub fn message(&mut self, stream: u32, check: &mut StreamCheck, payload: &[u8], received_ns: u64) {
+        self.delivered += 1;
+        let envelope = match Envelope::read(payload) {
+            Ok(envelope) if envelope.stream == stream => envelope,
+            _ => {
+                self.accounting.corrupted += 1;
+                return;
+            }
+        };
+        match check.see(envelope.sequence) {
+            StreamVerdict::Duplicate => {
+                self.accounting.duplicated += 1;
+                return;
+            }
+            StreamVerdict::Reordered => self.accounting.reordered += 1,
+            StreamVerdict::New => {}
+        }
+        self.accounting.delivered += 1;
+        self.latency(envelope.due_ns, Some(envelope.sent_ns), received_ns);
+    }
+
+    /// A message of the plan never came: it counts with its age, so that dropping cannot improve a percentile.
+    pub fn undelivered(&mut self, due_ns: u64, now_ns: u64) {
+        self.latency(due_ns, None, now_ns);
+    }
+
+    fn latency(&mut self, due_ns: u64, sent_ns: Option<u64>, received_ns: u64) {
+        let Some(begin) = self.begin.as_ref().filter(|begin| begin.in_window(due_ns)) else { return };
+        let offset_ns = due_ns - begin.start_ns - begin.window_from_ns;
+        let interval = ((offset_ns / self.interval_ns) as usize).min(self.delivery.len() - 1);
+        if received_ns >= begin.start_ns + begin.window_to_ns && sent_ns.is_some() {
+            self.accounting.late += 1;
+        }
+        self.delivery[interval].record(received_ns.saturating_sub(due_ns));
+        if let Some(sent_ns) = sent_ns {
+            // One clock for all processes of a host: before its sending time nothing can arrive.
+            self.negative += u64::from(received_ns < sent_ns);
+            self.service[interval].record(received_ns.saturating_sub(sent_ns));
+        }
+    }
+
+    /// The latest interval that has samples: what a progress line shows.
+    pub fn recent(&self) -> Option<&Histogram> {
+        self.delivery.iter().rev().find(|histogram| histogram.count() > 0)
+    }
+
+    /// A client could not go on, or a poll failed.
+    pub fn error(&mut self, text: String) {
+        let text =
+            if self.errors.len() >= MOST_ERRORS && !self.errors.contains_key(&text) { "other errors".into() } else { text };
+        *self.errors.entry(text).or_default() += 1;
+    }
+
+    /// How long a stage of connecting took, ns.
+    pub fn setup(&mut self, stage: &'static str, ns: u64) {
+        self.setup.entry(stage).or_default().record(ns);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recorder() -> Recorder {
+        let mut recorder = Recorder::default();
+        recorder.begin(&Begin { start_ns: 1_000_000, window_from_ns: 500, window_to_ns: 5_000_000_500, publish: None });
+        recorder
+    }
+
+    fn payload(sequence: u32, due_ns: u64) -> Vec<u8> {
+        Envelope { stream: 0, sequence, due_ns, sent_ns: due_ns + 10 }.to_vec(64)
+    }
+
+    #[test]
+    fn faults_are_counted_exactly_and_only_the_window_is_recorded() {
+        let mut recorder = recorder();
+        let mut check = StreamCheck::default();
+        let mut damaged = payload(9, 1_000_600);
+        damaged[40] ^= 1;
+        for (message, received_ns) in [
+            (payload(0, 1_000_000), 1_000_100), // warm-up
+            (payload(2, 1_000_600), 1_001_600),
+            (payload(1, 1_000_700), 1_001_600), // late in its stream
+            (payload(2, 1_000_600), 1_001_700), // again
+            (damaged, 1_001_800),
+            (b"no envelope".to_vec(), 1_001_800),
+        ] {
+            recorder.message(0, &mut check, &message, received_ns);
+        }
+        let a = recorder.accounting;
+        assert_eq!((a.delivered, a.duplicated, a.reordered, a.corrupted, a.late), (3, 1, 1, 2, 0));
+        assert_eq!(recorder.delivery[0].count(), 2);
+        assert_eq!(recorder.delivery[0].max_ns(), Some(1000));
+        assert_eq!(recorder.service[0].max_ns(), Some(990));
+        assert_eq!(recorder.delivered, 6);
+    }
+
+    #[test]
+    fn a_message_that_never_came_counts_with_its_age() {
+        let mut recorder = recorder();
+        recorder.undelivered(1_000_600, 7_000_000_600);
+        assert_eq!(recorder.delivery[0].max_ns(), Some(6_999_000_000));
+        assert_eq!(recorder.service[0].count(), 0);
+    }
+}

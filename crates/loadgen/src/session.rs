@@ -1,0 +1,56 @@
+//! The contract between a client and its transport, small enough to remember: `send`, `next`, `close`.
+//! Poll intervals, hold times and frame types are options of a transport, not methods.
+
+use bytes::Bytes;
+
+/// What a transport yields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// A message's payload.
+    Message(Bytes),
+    /// The server said that so many messages were gone before this client asked for them.
+    Lost(u64),
+    /// A poll brought nothing.
+    Nothing,
+    /// The server has confirmed one message of this client's.
+    Accepted,
+}
+
+/// Why a client stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// No connection, or it broke.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// TCP connection, TLS or request failed inside the HTTP library.
+    #[error("HTTP client: {0}")]
+    Http(String),
+    /// The server answered something else than the transport expects.
+    #[error("unexpected answer: {0}")]
+    Unexpected(String),
+    /// What arrived is not the transport's format.
+    #[error("malformed answer: {0}")]
+    Malformed(String),
+    /// The WebSocket library gave up.
+    #[error("WebSocket: {0}")]
+    Websocket(String),
+    /// The server ended a stream that should not end.
+    #[error("the server ended the connection")]
+    Ended,
+    /// Nothing came in time.
+    #[error("no answer within {0} s")]
+    Timeout(u64),
+}
+
+/// A connected client.
+pub(crate) trait Session {
+    /// Sends one message to the server. Returns when the library has taken it; whether it was confirmed
+    /// is told by a [`Delivery::Accepted`] where the transport has such a thing.
+    async fn send(&mut self, message: Bytes) -> Result<(), TransportError>;
+
+    /// Waits for what comes next. Must be safe to cancel: a dropped future loses nothing.
+    async fn next(&mut self) -> Result<Delivery, TransportError>;
+
+    /// Ends the session as a well-behaved client would, in bounded time.
+    async fn close(self);
+}

@@ -1,0 +1,164 @@
+//! One thread of clients: a single-threaded runtime, one pacer, one recorder, no locks on the path of a
+//! message. What the rest of the process may know of it goes through atomics and one channel.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+use tokio::task::LocalSet;
+use wirecost_probe::meter::Meter;
+
+use crate::client::{Context, Shared, Stage, live};
+use crate::fleet::{ClientReport, FleetPlan};
+use crate::pacer::Pacer;
+use crate::recorder::Recorder;
+
+/// Connections that a shard opens at the same time.
+const CONNECTING_AT_ONCE: usize = 64;
+
+/// How often a shard shows how it is getting on.
+const STATUS_EVERY: Duration = Duration::from_millis(200);
+
+/// What a shard shows while it runs.
+#[derive(Debug, Default)]
+pub(crate) struct Status {
+    pub connected: AtomicU32,
+    pub ended: AtomicU32,
+    pub complete: AtomicU32,
+    pub delivered: AtomicU64,
+    pub errors: AtomicU64,
+    pub p50_ns: AtomicU64,
+    pub p99_ns: AtomicU64,
+}
+
+/// A client became ready, or could not.
+pub(crate) type Connected = Result<(), String>;
+
+/// Runs the clients `numbers` until they are told to close; the thread's main function.
+pub(crate) fn run(
+    plan: &FleetPlan,
+    numbers: std::ops::Range<u32>,
+    stage: watch::Receiver<Stage>,
+    status: Arc<Status>,
+    connected: mpsc::Sender<Connected>,
+) -> Result<ClientReport, std::io::Error> {
+    // Inherited by every timer of this thread.
+    let _ = wirecost_probe::clock::set_timer_slack_ns(1);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, clients(plan, numbers, stage, status, connected))
+}
+
+async fn clients(
+    plan: &FleetPlan,
+    numbers: std::ops::Range<u32>,
+    mut stage: watch::Receiver<Stage>,
+    status: Arc<Status>,
+    connected: mpsc::Sender<Connected>,
+) -> Result<ClientReport, std::io::Error> {
+    let pacer = Pacer::spawn()?;
+    let socket_meter = Arc::new(Meter::default());
+    let shared = Rc::new(Shared {
+        recorder: RefCell::new(Recorder::default()),
+        connected: Cell::new(0),
+        ended: Cell::new(0),
+        complete: Cell::new(0),
+        ticks: Rc::default(),
+        sent_in_window: Cell::new(0),
+        sent: Cell::new(0),
+        missed_sends: Cell::new(0),
+    });
+    let ramp = Arc::new(Semaphore::new(CONNECTING_AT_ONCE));
+    let (target, script) = (Rc::new(plan.target.clone()), Rc::new(plan.script.clone()));
+    let mut lives = Vec::with_capacity(numbers.len());
+    for number in numbers {
+        let context = Context {
+            target: Rc::clone(&target),
+            script: Rc::clone(&script),
+            number,
+            echo: plan.script.outstanding.is_some(),
+            seed: plan.seed,
+            pacer: pacer.clone(),
+            stage: stage.clone(),
+            socket_meter: Arc::clone(&socket_meter),
+            shared: Rc::clone(&shared),
+        };
+        let (ramp, connected) = (Arc::clone(&ramp), connected.clone());
+        lives.push(tokio::task::spawn_local(async move {
+            let place = ramp.acquire_owned().await;
+            live(context, move |result| {
+                drop(place);
+                let _ = connected.send(result);
+            })
+            .await;
+        }));
+    }
+    drop(connected);
+    let reporter = tokio::task::spawn_local(report_status(Rc::clone(&shared), Arc::clone(&status)));
+
+    // The recorder must know the window before any client has seen a message of it.
+    loop {
+        match &*stage.borrow_and_update() {
+            Stage::Connecting => {}
+            Stage::Running(begin) => {
+                shared.recorder.borrow_mut().begin(begin);
+                pacer.record_lag(true);
+                break;
+            }
+            Stage::Closing => break,
+        }
+        if stage.changed().await.is_err() {
+            break;
+        }
+    }
+    for life in lives {
+        if let Err(error) = life.await {
+            shared.recorder.borrow_mut().error(format!("a client's task failed: {error}"));
+        }
+    }
+    reporter.abort();
+    show(&shared, &status);
+    let recorder = shared.recorder.take();
+    let ticks = shared.ticks.get();
+    Ok(ClientReport {
+        connected: shared.connected.get(),
+        ended: shared.ended.get(),
+        accounting: recorder.accounting,
+        delivery: recorder.delivery,
+        service: recorder.service,
+        setup: recorder.setup.into_iter().map(|(stage, histogram)| (stage.to_string(), histogram)).collect(),
+        pacer_lag: pacer.lag(),
+        planned_polls: ticks.planned,
+        missed_polls: ticks.missed,
+        sent: shared.sent.get(),
+        sent_in_window: shared.sent_in_window.get(),
+        missed_sends: shared.missed_sends.get(),
+        errors: recorder.errors,
+        negative_latencies: recorder.negative,
+        socket_bytes: socket_meter.snapshot().into(),
+    })
+}
+
+async fn report_status(shared: Rc<Shared>, status: Arc<Status>) {
+    let mut every = tokio::time::interval(STATUS_EVERY);
+    // A late report is of no use; the next one is.
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        show(&shared, &status);
+    }
+}
+
+fn show(shared: &Shared, status: &Status) {
+    let recorder = shared.recorder.borrow();
+    status.connected.store(shared.connected.get(), Relaxed);
+    status.ended.store(shared.ended.get(), Relaxed);
+    status.complete.store(shared.complete.get(), Relaxed);
+    status.delivered.store(recorder.delivered, Relaxed);
+    status.errors.store(recorder.errors.values().sum(), Relaxed);
+    let quantile = |q| recorder.recent().and_then(|histogram| histogram.quantile(q)).unwrap_or(0);
+    status.p50_ns.store(quantile(0.5), Relaxed);
+    status.p99_ns.store(quantile(0.99), Relaxed);
+}

@@ -1,0 +1,109 @@
+//! HTTP by reqwest, one client (and so one connection pool) for each of our clients.
+//!
+//! reqwest seals its connections: they can be neither timed step by step nor counted here. Their bytes are
+//! counted at the server's end of the same connections and by the kernel.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue};
+
+use super::super::{Answer, headers};
+use crate::session::TransportError;
+use crate::target::Target;
+
+/// How long an answer that is not held by the server may take.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// An HTTP client. Clones share the connections.
+#[derive(Clone)]
+pub(crate) struct Http {
+    client: reqwest::Client,
+    origin: String,
+}
+
+/// The body of an answer that does not end.
+pub(crate) struct ByteStream(reqwest::Response);
+
+fn failed(error: reqwest::Error) -> TransportError {
+    if error.is_timeout() {
+        return TransportError::Timeout(ANSWER_TIMEOUT.as_secs());
+    }
+    // The chain's last link says what happened ("connection refused"); the first only that something did.
+    let mut last: &dyn std::error::Error = &error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    TransportError::Http(last.to_string())
+}
+
+impl Http {
+    /// A client of the target's server, configured as its arm says.
+    pub fn new(target: &Target) -> Result<Http, TransportError> {
+        let mut always = HeaderMap::new();
+        for (name, value) in headers::preset(target.arm.headers) {
+            always.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        // Proxies of the environment would measure something else; redirects do not exist here.
+        let mut builder = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .http1_only()
+            .tcp_nodelay(true)
+            .pool_idle_timeout(None);
+        if !target.arm.keep_alive {
+            always.insert(CONNECTION, HeaderValue::from_static("close"));
+            builder = builder.pool_max_idle_per_host(0);
+        }
+        if let Some(tls) = target.tls().map_err(|e| TransportError::Http(e.to_string()))? {
+            builder = builder.tls_backend_preconfigured((*tls).clone());
+        }
+        let client = builder.default_headers(always).build().map_err(failed)?;
+        Ok(Http { client, origin: target.origin() })
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin)
+    }
+
+    /// GET; the whole answer. `held` is how long the server may hold it beyond the usual time.
+    pub async fn get(&self, path: &str, headers: &[(&'static str, &str)], held: Duration) -> Result<Answer, TransportError> {
+        let mut request = self.client.get(self.url(path)).timeout(ANSWER_TIMEOUT + held);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Self::whole(request.send().await.map_err(failed)?).await
+    }
+
+    /// POST; the whole answer.
+    pub async fn post(&self, path: &str, body: Bytes) -> Result<Answer, TransportError> {
+        let request = self.client.post(self.url(path)).timeout(ANSWER_TIMEOUT).body(body);
+        Self::whole(request.send().await.map_err(failed)?).await
+    }
+
+    async fn whole(response: reqwest::Response) -> Result<Answer, TransportError> {
+        let status = response.status().as_u16();
+        let etag = response.headers().get(reqwest::header::ETAG).and_then(|v| v.to_str().ok()).map(str::to_string);
+        Ok(Answer { status, etag, body: response.bytes().await.map_err(failed)? })
+    }
+
+    /// GET; an answer that goes on. Returns when its head is here.
+    pub async fn open(&self, path: &str, accept: &'static str) -> Result<ByteStream, TransportError> {
+        let request = self.client.get(self.url(path)).header(reqwest::header::ACCEPT, accept);
+        let response = tokio::time::timeout(ANSWER_TIMEOUT, request.send())
+            .await
+            .map_err(|_| TransportError::Timeout(ANSWER_TIMEOUT.as_secs()))?
+            .map_err(failed)?;
+        match response.status().as_u16() {
+            200 => Ok(ByteStream(response)),
+            status => Err(TransportError::Unexpected(format!("status {status} where a stream was to begin"))),
+        }
+    }
+}
+
+impl ByteStream {
+    /// The next bytes, as they come. Safe to cancel.
+    pub async fn chunk(&mut self) -> Result<Bytes, TransportError> {
+        self.0.chunk().await.map_err(failed)?.ok_or(TransportError::Ended)
+    }
+}

@@ -1,0 +1,62 @@
+//! Where the server is and how an arm is to be spoken: everything that connecting needs to know.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
+use wirecost_model::ArmConfig;
+use wirecost_model::scenario::{KeyExchange, TlsOptions, TlsVersion};
+
+/// A server and an arm.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The server.
+    pub address: SocketAddr,
+    /// The arm.
+    pub arm: ArmConfig,
+    /// The certificate to trust, DER, where the arm uses TLS.
+    pub certificate_der: Option<Vec<u8>>,
+}
+
+impl Target {
+    /// `http://127.0.0.1:1234`, or `https://…`.
+    pub fn origin(&self) -> String {
+        format!("{}://{}", if self.arm.tls.is_some() { "https" } else { "http" }, self.address)
+    }
+
+    /// The TLS settings of one client, `None` for a plain arm. Each call makes a session store of its own,
+    /// so that clients cannot resume one another's sessions.
+    ///
+    /// # Errors
+    /// A certificate that does not parse.
+    pub fn tls(&self) -> Result<Option<Arc<ClientConfig>>, rustls::Error> {
+        let Some(options) = self.arm.tls else { return Ok(None) };
+        let mut roots = RootCertStore::empty();
+        if let Some(der) = &self.certificate_der {
+            roots.add(CertificateDer::from(der.clone()))?;
+        }
+        let version = match options.version {
+            TlsVersion::V13 => &rustls::version::TLS13,
+            TlsVersion::V12 => &rustls::version::TLS12,
+        };
+        let mut config = ClientConfig::builder_with_provider(Arc::new(provider(options)))
+            .with_protocol_versions(&[version])?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        if !options.resume {
+            config.resumption = rustls::client::Resumption::disabled();
+        }
+        Ok(Some(Arc::new(config)))
+    }
+}
+
+/// The cryptography, with exactly the key exchange group that the arm names: libraries' defaults differ by kilobytes.
+fn provider(options: TlsOptions) -> rustls::crypto::CryptoProvider {
+    use rustls::crypto::aws_lc_rs::{default_provider, kx_group};
+    let group = match options.kx {
+        KeyExchange::X25519 => kx_group::X25519,
+        KeyExchange::X25519mlkem768 => kx_group::X25519MLKEM768,
+    };
+    rustls::crypto::CryptoProvider { kx_groups: vec![group], ..default_provider() }
+}

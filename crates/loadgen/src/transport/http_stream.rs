@@ -1,0 +1,35 @@
+//! HTTP streaming: one GET whose answer is chunked lines of JSON and does not end. Chunk borders mean
+//! nothing (RFC 6202 §3.2: anything between may re-chunk); lines do.
+
+use bytes::BytesMut;
+use wirecost_wire::ndjson::{Decoder, Item};
+
+use super::{Downlink, MAX_BODY_BYTES};
+use crate::client::Context;
+use crate::session::{Delivery, TransportError};
+use crate::stack::{ByteStream, Http};
+
+/// A client that reads lines.
+pub(crate) struct HttpStream {
+    stream: ByteStream,
+    received: BytesMut,
+    decoder: Decoder,
+}
+
+impl Downlink for HttpStream {
+    async fn connect(_: &Context, http: Http, room: String) -> Result<Self, TransportError> {
+        let stream = http.open(&format!("/stream?room={room}"), "application/x-ndjson").await?;
+        Ok(HttpStream { stream, received: BytesMut::new(), decoder: Decoder::new(MAX_BODY_BYTES) })
+    }
+
+    async fn next(&mut self) -> Result<Delivery, TransportError> {
+        loop {
+            let item = self.decoder.next_item(&mut self.received).map_err(|e| TransportError::Malformed(e.to_string()))?;
+            match item {
+                Some(Item::Message { data, .. }) => return Ok(Delivery::Message(data)),
+                Some(Item::Lost { count, .. }) => return Ok(Delivery::Lost(count)),
+                None => self.received.extend_from_slice(&self.stream.chunk().await?),
+            }
+        }
+    }
+}

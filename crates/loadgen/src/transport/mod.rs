@@ -1,0 +1,28 @@
+//! The client's side of every transport: one file each, and what HTTP transports share to send messages of
+//! their own. Explicit modules: the formatter skips files that a macro declares.
+
+pub mod http_stream;
+pub mod long_poll;
+pub mod posts;
+pub mod short_poll;
+pub mod sse;
+pub mod websocket;
+
+use crate::client::Context;
+use crate::session::{Delivery, TransportError};
+use crate::stack::Http;
+
+/// The receiving half of an HTTP transport; sending is always a POST.
+pub(crate) trait Downlink: Sized {
+    /// Connects and finds out where the stream of messages stands.
+    async fn connect(context: &Context, http: Http, room: String) -> Result<Self, TransportError>;
+
+    /// Waits for what comes next. Must be safe to cancel.
+    async fn next(&mut self) -> Result<Delivery, TransportError>;
+
+    /// Lets a short exchange that is under way end, so that nothing is cut off.
+    async fn finish(self) {}
+}
+
+/// Bodies larger than this are refused: a batch of the largest messages fits, a broken server does not.
+const MAX_BODY_BYTES: usize = 64 << 20;

@@ -1,0 +1,108 @@
+//! Client-to-server messages of the HTTP transports: a POST each. Uploads keep their order, so one is under
+//! way at a time and later ones wait; echoes are independent requests, as many at once as are outstanding.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+
+use super::Downlink;
+use crate::client::{Connect, Context};
+use crate::session::{Delivery, Session, TransportError};
+use crate::stack::{Answer, Http};
+
+type Exchange = Pin<Box<dyn Future<Output = Result<Answer, TransportError>>>>;
+
+/// POSTs that wait and POSTs that are under way.
+struct Posts {
+    http: Http,
+    echo: bool,
+    waiting: VecDeque<Bytes>,
+    under_way: FuturesUnordered<Exchange>,
+}
+
+impl Posts {
+    fn push(&mut self, message: Bytes) {
+        self.waiting.push_back(message);
+        self.start();
+    }
+
+    fn start(&mut self) {
+        let at_once = if self.echo { usize::MAX } else { 1 };
+        while self.under_way.len() < at_once {
+            let Some(message) = self.waiting.pop_front() else { return };
+            let http = self.http.clone();
+            let path = if self.echo { "/echo" } else { "/messages" };
+            self.under_way.push(Box::pin(async move { http.post(path, message).await }));
+        }
+    }
+
+    /// Pending for ever while there is none.
+    async fn next(&mut self) -> Result<Delivery, TransportError> {
+        let Some(answer) = self.under_way.next().await else { return std::future::pending().await };
+        let answer = answer?;
+        self.start();
+        match (self.echo, answer.status) {
+            (true, 200) => Ok(Delivery::Message(answer.body)),
+            (false, 204) => Ok(Delivery::Accepted),
+            (_, status) => Err(TransportError::Unexpected(format!("status {status} to a POST"))),
+        }
+    }
+}
+
+/// A session over HTTP: a downlink, if the client listens, and POSTs.
+pub(crate) struct HttpSession<D> {
+    down: Option<D>,
+    posts: Posts,
+}
+
+impl<D: Downlink> Connect for HttpSession<D> {
+    /// Parallel requests overtake one another.
+    const ECHO_IN_ORDER: bool = false;
+
+    async fn connect(context: &Context) -> Result<Self, TransportError> {
+        let http = Http::new(&context.target)?;
+        let down = match context.room() {
+            Some(room) => Some(D::connect(context, http.clone(), room).await?),
+            None => {
+                // Opens the connection now, so that the first message does not pay for it.
+                http.get("/health", &[], Duration::ZERO).await?;
+                None
+            }
+        };
+        let posts = Posts { http, echo: context.echo, waiting: VecDeque::new(), under_way: FuturesUnordered::new() };
+        Ok(HttpSession { down, posts })
+    }
+}
+
+impl<D: Downlink> Session for HttpSession<D> {
+    async fn send(&mut self, message: Bytes) -> Result<(), TransportError> {
+        self.posts.push(message);
+        Ok(())
+    }
+
+    async fn next(&mut self) -> Result<Delivery, TransportError> {
+        let HttpSession { down, posts } = self;
+        match down {
+            None => posts.next().await,
+            Some(down) => tokio::select! {
+                posted = posts.next() => posted,
+                delivery = down.next() => delivery,
+            },
+        }
+    }
+
+    async fn close(mut self) {
+        while !self.posts.under_way.is_empty() {
+            if self.posts.next().await.is_err() {
+                break;
+            }
+        }
+        if let Some(down) = self.down {
+            down.finish().await;
+        }
+    }
+}

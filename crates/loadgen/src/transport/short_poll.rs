@@ -1,0 +1,134 @@
+//! Short polling: GET with a cursor at an interval. 200 brings a batch, 204 or 304 brings nothing.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use wirecost_model::scenario::EmptyAnswer;
+
+use super::{Downlink, MAX_BODY_BYTES};
+use crate::client::Context;
+use crate::pacer::Ticker;
+use crate::session::{Delivery, TransportError};
+use crate::stack::{Answer, Http};
+use wirecost_wire::batch::Batch;
+
+/// A GET under way; kept in the poller so that dropping `next` does not cut it off.
+pub(super) type Exchange = Pin<Box<dyn Future<Output = Result<Answer, TransportError>>>>;
+
+/// What a poller of either kind knows: where it is in the stream, and what has come but was not taken yet.
+pub(super) struct Cursor {
+    pub next: u64,
+    ready: VecDeque<Delivery>,
+}
+
+impl Cursor {
+    /// Asks a poll endpoint where the stream stands, without taking any message: this opens the connection.
+    pub async fn find(http: &Http, room: &str) -> Result<Cursor, TransportError> {
+        let answer = http.get(&format!("/poll?room={room}"), &[], Duration::ZERO).await?;
+        let mut cursor = Cursor { next: 0, ready: VecDeque::new() };
+        cursor.take(answer)?;
+        cursor.ready.clear();
+        Ok(cursor)
+    }
+
+    /// Reads an answer into deliveries.
+    pub fn take(&mut self, answer: Answer) -> Result<(), TransportError> {
+        match answer.status {
+            200 => {}
+            204 | 304 => {
+                self.ready.push_back(Delivery::Nothing);
+                return Ok(());
+            }
+            status => return Err(TransportError::Unexpected(format!("status {status} to a poll"))),
+        }
+        let batch = Batch::decode(&answer.body, MAX_BODY_BYTES).map_err(|e| TransportError::Malformed(e.to_string()))?;
+        self.next = batch.next;
+        if batch.lost > 0 {
+            self.ready.push_back(Delivery::Lost(batch.lost));
+        }
+        for message in batch.messages {
+            let payload = match message {
+                // A slice of the body: no copy of a payload that needed no unescaping.
+                std::borrow::Cow::Borrowed(text) => answer.body.slice_ref(text.as_bytes()),
+                std::borrow::Cow::Owned(text) => Bytes::from(text),
+            };
+            self.ready.push_back(Delivery::Message(payload));
+        }
+        Ok(())
+    }
+
+    /// The next of what has come.
+    pub fn pop(&mut self) -> Option<Delivery> {
+        self.ready.pop_front()
+    }
+}
+
+/// A client that polls at an interval.
+pub(crate) struct ShortPoll {
+    http: Http,
+    room: String,
+    cursor: Cursor,
+    conditional: bool,
+    etag: Option<String>,
+    context: Context,
+    ticker: Option<Ticker>,
+    under_way: Option<Exchange>,
+}
+
+impl ShortPoll {
+    fn request(&self) -> Exchange {
+        let http = self.http.clone();
+        let path = format!("/poll?room={}&after={}", self.room, self.cursor.next);
+        let etag = self.conditional.then(|| self.etag.clone().unwrap_or_else(|| format!("\"{}\"", self.cursor.next)));
+        Box::pin(async move {
+            match &etag {
+                Some(etag) => http.get(&path, &[("if-none-match", etag)], Duration::ZERO).await,
+                None => http.get(&path, &[], Duration::ZERO).await,
+            }
+        })
+    }
+}
+
+impl Downlink for ShortPoll {
+    async fn connect(context: &Context, http: Http, room: String) -> Result<Self, TransportError> {
+        let cursor = Cursor::find(&http, &room).await?;
+        let conditional = context.target.arm.empty == EmptyAnswer::NotModified;
+        Ok(ShortPoll { http, room, cursor, conditional, etag: None, context: context.clone(), ticker: None, under_way: None })
+    }
+
+    async fn next(&mut self) -> Result<Delivery, TransportError> {
+        loop {
+            if let Some(delivery) = self.cursor.pop() {
+                return Ok(delivery);
+            }
+            if self.under_way.is_none() {
+                if self.ticker.is_none() {
+                    self.ticker = Some(self.context.ticker().await);
+                }
+                if let Some(ticker) = &mut self.ticker {
+                    ticker.tick().await;
+                }
+                self.under_way = Some(self.request());
+            }
+            if let Some(exchange) = &mut self.under_way {
+                let answer = exchange.await;
+                self.under_way = None;
+                if let Some(ticker) = &mut self.ticker {
+                    ticker.answered();
+                }
+                let answer = answer?;
+                self.etag = answer.etag.clone().or(self.etag.take());
+                self.cursor.take(answer)?;
+            }
+        }
+    }
+
+    async fn finish(self) {
+        if let Some(exchange) = self.under_way {
+            let _ = exchange.await;
+        }
+    }
+}

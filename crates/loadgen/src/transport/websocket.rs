@@ -1,0 +1,44 @@
+//! WebSocket: one Upgrade, then messages both ways on one connection (RFC 6455).
+
+use bytes::Bytes;
+use wirecost_model::scenario::Frame;
+
+use crate::client::{Connect, Context};
+use crate::session::{Delivery, Session, TransportError};
+use crate::stack::WebSocket;
+
+/// A client with one WebSocket.
+pub(crate) struct Websocket(WebSocket);
+
+impl Connect for Websocket {
+    const ECHO_IN_ORDER: bool = true;
+
+    async fn connect(context: &Context) -> Result<Self, TransportError> {
+        let frame = match context.target.arm.frame {
+            Frame::Text => "",
+            Frame::Binary => "&frame=binary",
+        };
+        let path = match context.room() {
+            None if context.echo => "/ws/echo".to_string(),
+            room => format!("/ws?room={}{frame}", room.as_deref().unwrap_or("all")),
+        };
+        let mut stages = Vec::new();
+        let socket = WebSocket::connect(&context.target, &path, context.socket_meter.clone(), &mut stages).await?;
+        context.stages(stages);
+        Ok(Websocket(socket))
+    }
+}
+
+impl Session for Websocket {
+    async fn send(&mut self, message: Bytes) -> Result<(), TransportError> {
+        self.0.send(message).await
+    }
+
+    async fn next(&mut self) -> Result<Delivery, TransportError> {
+        self.0.next().await.map(Delivery::Message)
+    }
+
+    async fn close(self) {
+        self.0.close().await;
+    }
+}

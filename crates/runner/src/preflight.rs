@@ -1,0 +1,104 @@
+//! What can be known to fail before anything is started: file descriptors, ports, the private network. One
+//! clear text each, and what helps.
+
+use wirecost_model::scenario::Wire;
+use wirecost_model::{Cell, Plan};
+use wirecost_probe::{affinity, limits, namespace};
+
+/// Descriptors that a process needs beside its connections.
+const SPARE_DESCRIPTORS: u64 = 64;
+
+/// Descriptors of one connection on the server: the socket and the handle by which its last segments are counted.
+const SERVER_DESCRIPTORS: u64 = 2;
+
+/// Local ports of one address towards one server port, with Linux's default range.
+const PORTS: u64 = 28_000;
+
+/// What the machine allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ground {
+    /// Where packets will go: never `auto`.
+    pub wire: Wire,
+    /// Why it is not the private network, if that is so and nobody asked for the host's.
+    pub not_private: Option<String>,
+    /// Cores of the server; empty if there is nothing to divide.
+    pub server_cores: Vec<usize>,
+    /// Cores of the load generator.
+    pub client_cores: Vec<usize>,
+}
+
+/// Checks the plan against the machine.
+///
+/// # Errors
+/// Every obstacle, as a text that says what helps.
+pub fn check(plan: &Plan) -> Result<Ground, Vec<String>> {
+    let mut obstacles = Vec::new();
+    let most = plan.cells.iter().max_by_key(|cell| descriptors(cell));
+    if let (Some(cell), Ok((_, hard))) = (most, limits::nofile()) {
+        let needed = descriptors(cell);
+        if needed > hard {
+            obstacles.push(format!(
+                "{} clients of `{}` need {needed} file descriptors in one process, and the limit is {hard}; \
+                 ask for at most {} clients, or raise the limit (`ulimit -Hn`, LimitNOFILE=)",
+                cell.clients,
+                cell.config.name,
+                (hard.saturating_sub(SPARE_DESCRIPTORS)) / SERVER_DESCRIPTORS
+            ));
+        }
+    }
+    if let Some(cell) = plan.cells.iter().find(|cell| u64::from(cell.clients) > PORTS) {
+        obstacles.push(format!(
+            "{} clients of `{}` need more local ports than one address has ({PORTS}); ask for fewer clients",
+            cell.clients, cell.config.name
+        ));
+    }
+    let support = match plan.wire {
+        Wire::Host => None,
+        Wire::Auto | Wire::Private => Some(namespace::private_support()),
+    };
+    let (wire, not_private) = match (plan.wire, support) {
+        (_, Some(Ok(()))) => (Wire::Private, None),
+        (Wire::Private, Some(Err(error))) => {
+            obstacles.push(format!("`wire: private` is not possible here: {error}; {}", error.remedy()));
+            (Wire::Private, None)
+        }
+        (_, Some(Err(error))) => (Wire::Host, Some(format!("{error}; {}", error.remedy()))),
+        (_, None) => (Wire::Host, None),
+    };
+    let (server_cores, client_cores) = divide(&affinity::available_cores());
+    if obstacles.is_empty() { Ok(Ground { wire, not_private, server_cores, client_cores }) } else { Err(obstacles) }
+}
+
+fn descriptors(cell: &Cell) -> u64 {
+    u64::from(cell.clients) * SERVER_DESCRIPTORS + SPARE_DESCRIPTORS
+}
+
+/// The last core for the server, which has one thread for everything, and the others for the load generator;
+/// nothing to divide on one core.
+fn divide(cores: &[usize]) -> (Vec<usize>, Vec<usize>) {
+    match cores.split_last() {
+        Some((server, clients)) if !clients.is_empty() => (vec![*server], clients.to_vec()),
+        _ => (Vec::new(), Vec::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn server_and_clients_never_share_a_core_if_there_are_two() {
+        assert_eq!(divide(&[0]), (vec![], vec![]));
+        assert_eq!(divide(&[0, 1]), (vec![1], vec![0]));
+        assert_eq!(divide(&[2, 4, 6]), (vec![6], vec![2, 4]));
+    }
+
+    #[test]
+    fn more_clients_than_descriptors_is_one_clear_text() {
+        let yaml = "name: a\nquestion: b\nworkload: { idle: {} }\nclients: 4000000\narms: [sse]\nwire: host\n";
+        let loaded = wirecost_model::scenario::load(yaml).unwrap();
+        let obstacles = check(&Plan::new(&loaded, Some(1), None)).unwrap_err();
+        assert!(obstacles[0].contains("file descriptors"), "{obstacles:?}");
+        assert!(obstacles.iter().any(|text| text.contains("local ports")), "{obstacles:?}");
+    }
+}

@@ -1,0 +1,130 @@
+//! The walk over the plan: one trial process after another, each result kept before the next begins.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::time::Duration;
+
+use wirecost_model::control::{Progress, TrialEvent, TrialOrder, TrialOutput};
+use wirecost_model::record::{GateResult, Trial};
+use wirecost_model::{Cell, Plan, TrialSpec};
+
+use crate::preflight::Ground;
+use crate::store::{Store, StoreError};
+use crate::trial_process::TrialProcess;
+
+/// How often the user has asked for the end: once finishes the trial, twice stops now.
+pub type Interrupts = Arc<AtomicU8>;
+
+/// How long to wait for an event before looking at the interrupts again.
+const LOOK_UP: Duration = Duration::from_millis(100);
+
+/// Why a run did not get to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The server failed in a trial; the trials before are kept.
+    #[error("trial {index} ({arm}): {message}")]
+    Server {
+        /// Which trial.
+        index: usize,
+        /// Of which arm.
+        arm: String,
+        /// What happened.
+        message: String,
+    },
+    /// A trial failed otherwise.
+    #[error("trial {index} ({arm}): {message}")]
+    Trial {
+        /// Which trial.
+        index: usize,
+        /// Of which arm.
+        arm: String,
+        /// What happened.
+        message: String,
+    },
+    /// A result could not be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A process could not be started.
+    #[error("cannot start a trial: {0}")]
+    Start(std::io::Error),
+}
+
+/// How a run ended without an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Every trial of the plan is on disk.
+    Complete,
+    /// The user asked for the end; what was finished is on disk.
+    Interrupted,
+}
+
+/// Who watches a run and judges its trials.
+pub trait Observer {
+    /// The gates of a trial.
+    fn judge(&mut self, cell: &Cell, trial: &Trial) -> Vec<GateResult>;
+    /// A trial begins.
+    fn begins(&mut self, spec: &TrialSpec, cell: &Cell);
+    /// It is getting on.
+    fn progress(&mut self, cell: &Cell, progress: &Progress);
+    /// It has ended and is on disk.
+    fn ended(&mut self, cell: &Cell, trial: &Trial);
+}
+
+/// Runs what is missing of the plan.
+///
+/// # Errors
+/// [`RunError`] at the first trial that gives no numbers; everything before is on disk.
+pub fn run(
+    plan: &Plan,
+    ground: &Ground,
+    store: &Store,
+    command: &[OsString],
+    interrupts: &Interrupts,
+    observer: &mut dyn Observer,
+) -> Result<Ending, RunError> {
+    let finished = store.finished()?;
+    for spec in plan.trials.iter().filter(|spec| !finished.contains(&spec.index)) {
+        if interrupts.load(Relaxed) > 0 {
+            return Ok(Ending::Interrupted);
+        }
+        let cell = &plan.cells[spec.cell];
+        observer.begins(spec, cell);
+        let order = TrialOrder {
+            spec: spec.clone(),
+            cell: cell.clone(),
+            wire: ground.wire,
+            server_cores: ground.server_cores.clone(),
+            client_cores: ground.client_cores.clone(),
+        };
+        let mut process = TrialProcess::start(command, &order).map_err(RunError::Start)?;
+        let Some(mut output) = finish(&mut process, spec, cell, interrupts, observer)? else { return Ok(Ending::Interrupted) };
+        output.trial.gates = observer.judge(cell, &output.trial);
+        store.keep(&output, &cell.config.name)?;
+        observer.ended(cell, &output.trial);
+    }
+    Ok(Ending::Complete)
+}
+
+/// `None` if the user wants out now.
+fn finish(
+    process: &mut TrialProcess,
+    spec: &TrialSpec,
+    cell: &Cell,
+    interrupts: &Interrupts,
+    observer: &mut dyn Observer,
+) -> Result<Option<Box<TrialOutput>>, RunError> {
+    loop {
+        if interrupts.load(Relaxed) > 1 {
+            return Ok(None);
+        }
+        let (index, arm) = (spec.index, cell.config.name.clone());
+        match process.event(LOOK_UP) {
+            None => {}
+            Some(TrialEvent::Progress(progress)) => observer.progress(cell, &progress),
+            Some(TrialEvent::Done(output)) => return Ok(Some(output)),
+            Some(TrialEvent::Failed { server_died: true, message }) => return Err(RunError::Server { index, arm, message }),
+            Some(TrialEvent::Failed { server_died: false, message }) => return Err(RunError::Trial { index, arm, message }),
+        }
+    }
+}

@@ -1,0 +1,476 @@
+//! One trial, from inside its process: a network of its own, a fresh server, connected clients, the phases
+//! with a reading at every border, and the sum of it all.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use wirecost_loadgen::workload::Script;
+use wirecost_loadgen::{ClientReport, Fleet, FleetPlan, Target};
+use wirecost_model::accounting::Accounting;
+use wirecost_model::control::{Begin, Progress, Reading, SeriesPoint, ServerReport, TrialEvent, TrialOrder, TrialOutput};
+use wirecost_model::histogram::Histogram;
+use wirecost_model::hlog::Tagged;
+use wirecost_model::ledger::{Direction, InterfaceAccount, Layer, Ledger, Phase};
+use wirecost_model::record::{MachineCost, ProcessCost, Trial};
+use wirecost_model::scenario::{Wire, Workload};
+use wirecost_model::schedule::Schedule;
+use wirecost_model::transport::Initiative;
+use wirecost_probe::clock::{now_ns, sleep_until};
+use wirecost_probe::machine_state::MachineState;
+use wirecost_probe::namespace::{PrivateNetwork, enter_private};
+use wirecost_probe::{affinity, interface, limits, process};
+
+use crate::server_process::{ServerError, ServerProcess};
+use crate::utc_now;
+
+/// Between telling everyone when the clock starts and its start, ns: time for the word to arrive.
+const LEAD_NS: u64 = 50_000_000;
+
+/// How often progress is told, ns.
+const PROGRESS_EVERY_NS: u64 = 250_000_000;
+
+/// How often the series has a point, ns.
+const SERIES_EVERY_NS: u64 = 1_000_000_000;
+
+/// How long all push subscribers may take to be seen waiting by the server, ns.
+const BARRIER_NS: u64 = 10_000_000_000;
+
+/// How long the interface may take to fall silent, ns.
+const QUIET_NS: u64 = 2_000_000_000;
+
+/// Why there are no numbers.
+#[derive(Debug, thiserror::Error)]
+pub enum TrialError {
+    /// No private network.
+    #[error("no private network: {0}")]
+    Network(#[from] wirecost_probe::namespace::NamespaceError),
+    /// The server could not be started, reached or kept.
+    #[error("{0}")]
+    Server(#[from] ServerError),
+    /// The clients could not be connected.
+    #[error("{0}")]
+    Clients(#[from] wirecost_loadgen::fleet::FleetError),
+    /// An instrument failed.
+    #[error("an instrument failed: {0}")]
+    Probe(#[from] std::io::Error),
+    /// The server does not see every client listening.
+    #[error("the server sees {seen} of {clients} clients listening, and no more come")]
+    Barrier {
+        /// Clients that it sees.
+        seen: u64,
+        /// Clients there should be.
+        clients: u32,
+    },
+}
+
+impl TrialError {
+    /// Whether it was the server that failed.
+    pub fn server_died(&self) -> bool {
+        matches!(self, TrialError::Server(_))
+    }
+}
+
+/// Runs one trial in this process, which must have one thread only if the order asks for a private network.
+/// `server` is the command line that starts the server; `tell` is told how it goes.
+///
+/// # Errors
+/// [`TrialError`]; there are no half trials.
+pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEvent)) -> Result<TrialOutput, TrialError> {
+    let private = order.wire == Wire::Private;
+    if private {
+        enter_private(&PrivateNetwork::default())?;
+    }
+    if !order.client_cores.is_empty() {
+        affinity::pin(&order.client_cores)?;
+    }
+    limits::raise_nofile()?;
+    // Slack is inherited by the threads of the load generator.
+    wirecost_probe::clock::set_timer_slack_ns(1)?;
+    let wire_before = if private { Some(interface::Counters::read("lo")?) } else { None };
+
+    let mut server = ServerProcess::start(server)?;
+    let ready = server.ready().clone();
+    let script = Script::new(&order.cell.workload, order.cell.clients, order.spec.seed);
+    let plan = FleetPlan {
+        target: Target { address: ready.address, arm: order.cell.config.clone(), certificate_der: ready.certificate_der.clone() },
+        script: script.clone(),
+        clients: order.cell.clients,
+        shards: order.client_cores.len().max(1) as u32,
+        seed: order.spec.seed,
+    };
+    let mut trial =
+        Running { order, script, tell, started_ns: now_ns(), series: Vec::new(), client_cpu_base_ns: process::cpu_ns(None)? };
+    let started_utc = utc_now();
+
+    let before = server.read()?;
+    let fleet = trial.connect(&mut server, &plan)?;
+    trial.barrier(&mut server, &fleet)?;
+    let connected = server.read()?;
+    let nagle = connected.nagle_connections + wirecost_probe::sockets::nagle_connections()?;
+
+    let timing = &order.cell.timing;
+    let begin = Begin {
+        start_ns: now_ns() + LEAD_NS,
+        window_from_ns: timing.warmup.ns(),
+        window_to_ns: timing.warmup.ns() + timing.measure.ns(),
+        publish: trial.script.publish.clone(),
+    };
+    server.begin(begin.clone())?;
+    fleet.begin(begin.clone());
+
+    let window = trial.window(&mut server, &fleet, &begin)?;
+    let until_ns = begin.start_ns + begin.window_to_ns + timing.drain.ns();
+    while !fleet.is_complete() && now_ns() < until_ns {
+        trial.progress("drain", &mut server, &fleet, &begin, None)?;
+        sleep_until((now_ns() + 20_000_000).min(until_ns));
+    }
+    let drained = server.read()?;
+    let closing = Progress { phase: "close".into(), ..trial.state(&fleet.status(), &begin) };
+    (trial.tell)(TrialEvent::Progress(closing));
+    let clients = fleet.close();
+    let report = server.stop()?;
+    let wire = match wire_before {
+        Some(before) => Some(quiet_interface(before)?),
+        None => None,
+    };
+    let readings = Readings { before, connected, window, drained };
+    Ok(Sum { order, script: trial.script, series: trial.series, started_utc, begin, readings, nagle, clients, report, wire }
+        .output())
+}
+
+/// Waits until nothing moves on the interface, then says what it has carried.
+fn quiet_interface(before: interface::Counters) -> Result<interface::Counters, std::io::Error> {
+    let give_up_ns = now_ns() + QUIET_NS;
+    let mut last = interface::Counters::read("lo")?;
+    loop {
+        // Longer than the longest delayed ACK (40 ms here), so that silence means the end.
+        sleep_until(now_ns() + 60_000_000);
+        let now = interface::Counters::read("lo")?;
+        if now == last || now_ns() > give_up_ns {
+            return Ok(now - before);
+        }
+        last = now;
+    }
+}
+
+/// A trial under way.
+struct Running<'a> {
+    order: &'a TrialOrder,
+    script: Script,
+    tell: &'a mut dyn FnMut(TrialEvent),
+    started_ns: u64,
+    series: Vec<SeriesPoint>,
+    client_cpu_base_ns: u64,
+}
+
+/// Both ends of the measured window.
+struct Window {
+    from: Reading,
+    to: Reading,
+    client_cpu_ns: u64,
+    client: process::Memory,
+    machine: MachineState,
+}
+
+/// The server's counters at every border.
+struct Readings {
+    before: Reading,
+    connected: Reading,
+    window: Window,
+    drained: Reading,
+}
+
+impl Running<'_> {
+    fn connect(&mut self, server: &mut ServerProcess, plan: &FleetPlan) -> Result<Fleet, TrialError> {
+        let (tell, started_ns) = (&mut self.tell, self.started_ns);
+        let connecting = Fleet::connect(plan, |connected| {
+            tell(TrialEvent::Progress(Progress {
+                phase: "connect".into(),
+                elapsed_ns: now_ns() - started_ns,
+                connected,
+                ..Progress::default()
+            }));
+            server.is_alive()
+        });
+        connecting.map_err(|error| if server.is_alive() { error.into() } else { server.died().into() })
+    }
+
+    /// Waits until the server sees every client listening: from then on no push can be missed.
+    fn barrier(&mut self, server: &mut ServerProcess, fleet: &Fleet) -> Result<(), TrialError> {
+        let listens = self.script.subscribe && self.order.cell.config.transport.row().initiative == Initiative::Push;
+        let clients = self.order.cell.clients;
+        let give_up_ns = now_ns() + BARRIER_NS;
+        while listens {
+            let seen = server.read()?.subscribers;
+            if seen >= u64::from(clients) {
+                break;
+            }
+            if now_ns() > give_up_ns || fleet.status().ended > 0 {
+                return Err(TrialError::Barrier { seen, clients });
+            }
+            sleep_until(now_ns() + 2_000_000);
+        }
+        Ok(())
+    }
+
+    /// Sleeps through warm-up and the measured window, and reads both its ends.
+    fn window(&mut self, server: &mut ServerProcess, fleet: &Fleet, begin: &Begin) -> Result<Window, TrialError> {
+        let (from_ns, to_ns) = (begin.start_ns + begin.window_from_ns, begin.start_ns + begin.window_to_ns);
+        self.watch("warmup", from_ns, server, fleet, begin)?;
+        let from = server.read()?;
+        let client_cpu_from_ns = process::cpu_ns(None)?;
+        let machine_from = MachineState::read()?;
+        self.watch("measure", to_ns, server, fleet, begin)?;
+        // What costs the least CPU first, so that looking is not in what is seen.
+        let client_cpu_ns = process::cpu_ns(None)? - client_cpu_from_ns;
+        let to = server.read()?;
+        let machine = MachineState::read()?.since(&machine_from);
+        Ok(Window { from, to, client_cpu_ns, client: process::Memory::of(std::process::id())?, machine })
+    }
+
+    fn watch(
+        &mut self,
+        phase: &str,
+        until_ns: u64,
+        server: &mut ServerProcess,
+        fleet: &Fleet,
+        begin: &Begin,
+    ) -> Result<(), TrialError> {
+        let mut next_point_ns =
+            begin.start_ns + SERIES_EVERY_NS * (now_ns().saturating_sub(begin.start_ns) / SERIES_EVERY_NS + 1);
+        loop {
+            let now = now_ns();
+            if now >= until_ns {
+                return Ok(());
+            }
+            sleep_until((now + PROGRESS_EVERY_NS).min(next_point_ns).min(until_ns));
+            let point_ns = (now_ns() >= next_point_ns).then_some(next_point_ns - begin.start_ns);
+            if point_ns.is_some() {
+                next_point_ns += SERIES_EVERY_NS;
+            }
+            self.progress(phase, server, fleet, begin, point_ns)?;
+        }
+    }
+
+    fn state(&self, status: &wirecost_loadgen::FleetStatus, begin: &Begin) -> Progress {
+        let now = now_ns();
+        let until = now.saturating_sub(begin.start_ns).min(begin.window_to_ns);
+        Progress {
+            phase: String::new(),
+            elapsed_ns: now - self.started_ns,
+            connected: status.connected,
+            delivered: status.delivered,
+            expected: planned(&self.script, self.order.cell.clients, 0..until),
+            p50_ns: status.p50_ns,
+            p99_ns: status.p99_ns,
+            errors: status.errors,
+            server_cpu_ns: self.series.last().map_or(0, |point| point.server_cpu_ns),
+        }
+    }
+
+    fn progress(
+        &mut self,
+        phase: &str,
+        server: &mut ServerProcess,
+        fleet: &Fleet,
+        begin: &Begin,
+        point_ns: Option<u64>,
+    ) -> Result<(), TrialError> {
+        if !server.is_alive() {
+            return Err(server.died().into());
+        }
+        let status = fleet.status();
+        if let Some(at_ns) = point_ns {
+            let reading = server.read()?;
+            self.series.push(SeriesPoint {
+                at_ns,
+                delivered: status.delivered,
+                errors: status.errors,
+                server_cpu_ns: reading.cpu_ns,
+                client_cpu_ns: process::cpu_ns(None)? - self.client_cpu_base_ns,
+                server_rss_bytes: reading.rss_bytes,
+            });
+        }
+        let state = self.state(&status, begin);
+        (self.tell)(TrialEvent::Progress(Progress { phase: phase.into(), ..state }));
+        Ok(())
+    }
+}
+
+/// Deliveries that the plan wants of messages due in a range of offsets, ns, over all clients. The plan of a
+/// closed loop wants nothing in particular.
+fn planned(script: &Script, clients: u32, range_ns: std::ops::Range<u64>) -> u64 {
+    let count = |schedule: Schedule| {
+        schedule.take_while(|&offset| offset < range_ns.end).filter(|offset| *offset >= range_ns.start).count() as u64
+    };
+    let mut sum = 0;
+    if let Some(publish) = &script.publish {
+        let stream = |stream: u64| count(Schedule::new(publish.arrivals, publish.rate, publish.seed, stream));
+        sum += match publish.each_of {
+            None => stream(0) * u64::from(clients),
+            Some(streams) => (0..u64::from(streams)).map(stream).sum(),
+        };
+    } else if let Some(uplink) = &script.uplink {
+        sum += (0..clients).map(|client| count(uplink.schedule(client))).sum::<u64>();
+    }
+    sum
+}
+
+/// Everything that a finished trial is made of.
+struct Sum<'a> {
+    order: &'a TrialOrder,
+    script: Script,
+    series: Vec<SeriesPoint>,
+    started_utc: String,
+    begin: Begin,
+    readings: Readings,
+    nagle: u64,
+    clients: ClientReport,
+    report: ServerReport,
+    wire: Option<interface::Counters>,
+}
+
+impl Sum<'_> {
+    fn output(mut self) -> TrialOutput {
+        let ledger = self.ledger();
+        let (accounting, upload_accounting) = self.accounting();
+        let (histograms, interval_ns) = self.histograms();
+        let latencies = histograms
+            .iter()
+            .map(|(tag, intervals)| (tag.clone(), merged(intervals)))
+            .filter(|(_, all)| all.count() > 0)
+            .map(|(tag, all)| (tag, all.summary()))
+            .collect();
+        let window = &self.readings.window;
+        let in_window = self.begin.window_from_ns..self.begin.window_to_ns;
+        let closed_loop = matches!(self.order.cell.workload, Workload::Echo(_));
+        // A broadcast is sent once and planned once, however many receive it.
+        let (planned_messages, sent_messages) = match &self.script.publish {
+            Some(publish) => {
+                let receivers = if publish.each_of.is_none() { self.order.cell.clients.max(1) } else { 1 };
+                (
+                    planned(&self.script, self.order.cell.clients, in_window) / u64::from(receivers),
+                    self.report.published_in_window,
+                )
+            }
+            None if closed_loop => (self.clients.sent_in_window, self.clients.sent_in_window),
+            None => (planned(&self.script, self.order.cell.clients, in_window), self.clients.sent_in_window),
+        };
+        let mut errors: BTreeMap<String, u64> = std::mem::take(&mut self.clients.errors);
+        if self.clients.negative_latencies > 0 {
+            errors.insert("negative latency".into(), self.clients.negative_latencies);
+        }
+        let trial = Trial {
+            index: self.order.spec.index,
+            block: self.order.spec.block,
+            cell: self.order.spec.cell,
+            seed: self.order.spec.seed,
+            started_utc: self.started_utc,
+            wire: self.order.wire,
+            clients_requested: self.order.cell.clients,
+            clients_held: self.clients.connected - self.clients.ended,
+            planned_messages,
+            sent_messages,
+            missed_ticks: self.report.missed_ticks + self.clients.missed_sends,
+            missed_polls: self.clients.missed_polls,
+            planned_polls: self.clients.planned_polls,
+            accounting,
+            upload_accounting,
+            latencies,
+            closed_loop,
+            ledger,
+            server: ProcessCost {
+                cpu_ns: window.to.cpu_ns - window.from.cpu_ns,
+                rss_before_bytes: self.readings.before.rss_bytes,
+                rss_bytes: window.to.rss_bytes,
+                pss_bytes: window.to.pss_bytes,
+            },
+            client: ProcessCost {
+                cpu_ns: window.client_cpu_ns,
+                rss_before_bytes: 0,
+                rss_bytes: window.client.rss_bytes,
+                pss_bytes: window.client.pss_bytes,
+            },
+            machine: MachineCost {
+                steal_fraction: window.machine.steal_fraction(),
+                softirq_fraction: window.machine.softirq_fraction(),
+                busy_fraction: window.machine.busy_fraction(),
+                swapped_pages: window.machine.swapped_in_pages + window.machine.swapped_out_pages,
+                tcp_memory_bytes: window.machine.tcp_buffer_bytes,
+            },
+            negotiated: self.report.negotiated,
+            nagle_connections: self.nagle,
+            samples: self.report.samples,
+            errors,
+            gates: Vec::new(),
+        };
+        TrialOutput { trial, histograms, interval_ns, series: self.series }
+    }
+
+    fn ledger(&self) -> Ledger {
+        let Readings { before, connected, window, drained } = &self.readings;
+        let borders = [before, connected, &window.from, &window.to, drained, &self.report.reading];
+        let mut ledger = Ledger::default();
+        for (phase, pair) in Phase::ALL.into_iter().zip(borders.windows(2)) {
+            let counters = pair[1].counters - pair[0].counters;
+            ledger.add_phase(phase, pair[1].at_ns.saturating_sub(pair[0].at_ns), counters);
+        }
+        ledger.interface = self.wire.map(|wire| {
+            let all = self.report.reading.counters;
+            let both = [Direction::Up, Direction::Down];
+            let bytes = both.iter().flat_map(|d| Layer::ALL.map(|layer| all.layer(layer, *d))).sum();
+            let frames = [all.data_segments, all.ack_segments, all.control_segments, all.retransmit_segments];
+            InterfaceAccount {
+                frames: wire.sent_packets,
+                bytes: wire.sent_bytes,
+                ledger_frames: frames.iter().map(|flow| flow.total()).sum(),
+                ledger_bytes: bytes,
+            }
+        });
+        ledger
+    }
+
+    /// The account of the messages that the workload is about, and in `duplex` that of the other direction.
+    fn accounting(&self) -> (Accounting, Option<Accounting>) {
+        let uploaded = || {
+            let mut uploaded = self.report.upload_accounting;
+            uploaded.expected = self.clients.sent;
+            uploaded.lost = uploaded.expected.saturating_sub(uploaded.delivered);
+            uploaded
+        };
+        match (&self.script.uplink, &self.script.publish) {
+            (Some(_), None) => (uploaded(), None),
+            (Some(_), Some(_)) => (self.clients.accounting, Some(uploaded())),
+            _ => (self.clients.accounting, None),
+        }
+    }
+
+    /// By tag, in intervals; what is not a time series is one interval.
+    fn histograms(&mut self) -> (Tagged, u64) {
+        let window_ns = self.begin.window_to_ns - self.begin.window_from_ns;
+        let mut tagged = Tagged::new();
+        let (upload, upload_service) = (std::mem::take(&mut self.report.upload), std::mem::take(&mut self.report.upload_service));
+        if self.script.uplink.is_some() && self.script.publish.is_none() {
+            tagged.insert("delivery".into(), vec![upload]);
+            tagged.insert("service".into(), vec![upload_service]);
+        } else {
+            tagged.insert("delivery".into(), std::mem::take(&mut self.clients.delivery));
+            tagged.insert("service".into(), std::mem::take(&mut self.clients.service));
+            tagged.insert("upload".into(), vec![upload]);
+            tagged.insert("upload_service".into(), vec![upload_service]);
+        }
+        tagged.insert("publish_lag".into(), vec![std::mem::take(&mut self.report.publish_lag)]);
+        tagged.insert("pacer_lag".into(), vec![std::mem::take(&mut self.clients.pacer_lag)]);
+        for (stage, histogram) in std::mem::take(&mut self.clients.setup) {
+            tagged.insert(stage, vec![histogram]);
+        }
+        tagged.retain(|_, intervals| intervals.iter().any(|histogram| histogram.count() > 0));
+        (tagged, wirecost_loadgen::interval_ns(window_ns))
+    }
+}
+
+fn merged(intervals: &[Histogram]) -> Histogram {
+    let mut all = Histogram::default();
+    intervals.iter().for_each(|histogram| all.merge(histogram));
+    all
+}
