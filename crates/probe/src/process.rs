@@ -1,0 +1,342 @@
+//! CPU time and memory of processes, ours or any, and the few signals a trial sends. Starting and waiting for processes
+//! is `std::process`'s and the runner's.
+#![allow(unsafe_code)]
+
+use std::{collections::HashMap, fs, io, mem, os::unix::process::CommandExt, process::Command};
+
+use crate::{
+    clock::timespec_ns,
+    procfs::{missing, number_after},
+    syscall::check,
+};
+
+/// CPU time a process has used in all its threads, user and system, ns; `None` is the calling process.
+///
+/// From the scheduler's own clock: nanoseconds, where `/proc/PID/stat` has ticks of 10 ms and misses what runs between
+/// them. Not included are the process's children, and the share of the kernel's network path that runs in interrupts of
+/// others ([`MachineState`](crate::machine_state::MachineState) has it).
+///
+/// # Errors
+/// `ESRCH` if there is no such process, or no longer: a process that was waited for has lost its clock.
+pub fn cpu_ns(pid: Option<u32>) -> io::Result<u64> {
+    let mut clock = libc::CLOCK_PROCESS_CPUTIME_ID;
+    if let Some(pid) = pid {
+        // SAFETY: the call writes one clockid_t.
+        let error = unsafe { libc::clock_getcpuclockid(pid_t(pid)?, &raw mut clock) };
+        if error != 0 {
+            // Unlike most calls it returns the error.
+            return Err(io::Error::from_raw_os_error(error));
+        }
+    }
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call writes one timespec.
+    check(unsafe { libc::clock_gettime(clock, &raw mut time) }).map_err(|error| {
+        // The clock of a process that has just gone is an invalid one.
+        if error.raw_os_error() == Some(libc::EINVAL) { io::Error::from_raw_os_error(libc::ESRCH) } else { error }
+    })?;
+    Ok(timespec_ns(time))
+}
+
+/// What the calling process has used so far (`getrusage`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// CPU time in user mode, ns, in steps of 1 µs. The division between user and system is an estimate; their sum is
+    /// not.
+    pub user_ns: u64,
+    /// CPU time in the kernel, ns, in steps of 1 µs.
+    pub system_ns: u64,
+    /// Most memory resident at any time, bytes.
+    pub max_rss_bytes: u64,
+    /// Times a thread gave up its core to wait.
+    pub voluntary_switches: u64,
+    /// Times a thread was made to give it up.
+    pub involuntary_switches: u64,
+}
+
+impl Usage {
+    /// The calling process's, all threads.
+    ///
+    /// # Errors
+    /// Whatever `getrusage` returns; none is known.
+    pub fn of_self() -> io::Result<Self> {
+        // SAFETY: rusage is plain integers, for which all-zero is a value.
+        let mut usage: libc::rusage = unsafe { mem::zeroed() };
+        // SAFETY: the kernel writes one rusage.
+        check(unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) })?;
+        let ns = |time: libc::timeval| time.tv_sec as u64 * 1_000_000_000 + time.tv_usec as u64 * 1_000;
+        Ok(Self {
+            user_ns: ns(usage.ru_utime),
+            system_ns: ns(usage.ru_stime),
+            max_rss_bytes: usage.ru_maxrss as u64 * 1024,
+            voluntary_switches: usage.ru_nvcsw as u64,
+            involuntary_switches: usage.ru_nivcsw as u64,
+        })
+    }
+}
+
+/// How much memory a process has in use. The kernel's memory for its sockets is not part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// Resident bytes, shared pages included.
+    pub rss_bytes: u64,
+    /// Resident bytes, each shared page divided by the number of processes sharing it; `None` where the kernel does not
+    /// say (no `smaps_rollup`, or another user's process).
+    pub pss_bytes: Option<u64>,
+}
+
+impl Memory {
+    /// Of the process `pid`, now. Walks its page tables, some 100 µs for 100 MB: not for the inside of a loop.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] if there is no such process.
+    pub fn of(pid: u32) -> io::Result<Self> {
+        Self::from_rollup(pid).or_else(|_| Self::from_statm(pid))
+    }
+
+    fn from_rollup(pid: u32) -> io::Result<Self> {
+        let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+        let bytes = |name| number_after(&text, name).map(|kib| kib * 1024);
+        Ok(Self { rss_bytes: bytes("Rss:").ok_or_else(|| missing("Rss", "smaps_rollup"))?, pss_bytes: bytes("Pss:") })
+    }
+
+    /// Cheap and always there, but batched by up to 64 pages a thread, and without the proportional share.
+    fn from_statm(pid: u32) -> io::Result<Self> {
+        let text = fs::read_to_string(format!("/proc/{pid}/statm"))?;
+        let pages: u64 = text
+            .split_ascii_whitespace()
+            .nth(1)
+            .and_then(|pages| pages.parse().ok())
+            .ok_or_else(|| missing("a second column", "statm"))?;
+        Ok(Self { rss_bytes: pages * page_bytes(), pss_bytes: None })
+    }
+}
+
+/// Bytes of a memory page.
+pub(crate) fn page_bytes() -> u64 {
+    // SAFETY: sysconf takes an integer; this name is known everywhere.
+    u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
+}
+
+/// A signal a trial may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Signal {
+    /// SIGTERM: please end.
+    Term,
+    /// SIGKILL: end, without a chance to do anything.
+    Kill,
+    /// SIGSTOP: stand still. The kernel still answers for its sockets.
+    Stop,
+    /// SIGCONT: go on.
+    Cont,
+    /// SIGINT: as by Ctrl-C.
+    Int,
+}
+
+/// Sends `signal` to the process `pid`.
+///
+/// # Errors
+/// `ESRCH` if there is no such process, `EPERM` if it is somebody else's. [`io::ErrorKind::InvalidInput`] for numbers
+/// that do not mean one process, such as 0, which would mean all of the caller's group.
+pub fn signal(pid: u32, signal: Signal) -> io::Result<()> {
+    let number = match signal {
+        Signal::Term => libc::SIGTERM,
+        Signal::Kill => libc::SIGKILL,
+        Signal::Stop => libc::SIGSTOP,
+        Signal::Cont => libc::SIGCONT,
+        Signal::Int => libc::SIGINT,
+    };
+    // SAFETY: kill takes two integers.
+    check(unsafe { libc::kill(pid_t(pid)?, number) }).map(drop)
+}
+
+/// Makes the process that `command` starts be killed when the *thread* that starts it ends, however that comes about, so
+/// that no server is left behind by a load generator that was killed.
+///
+/// The thread, not the process: start long-lived processes from a thread that lives as long, not from a worker of a
+/// pool that may be retired. Programs with a set-user-id bit are exempt.
+pub fn die_with_parent(command: &mut Command) {
+    // SAFETY: getpid has no preconditions.
+    let parent = unsafe { libc::getpid() };
+    let set = move || {
+        // SAFETY: PR_SET_PDEATHSIG takes one integer.
+        check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong) })?;
+        // It may have ended before that took effect.
+        // SAFETY: getppid has no preconditions.
+        if unsafe { libc::getppid() } == parent { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::ESRCH)) }
+    };
+    // SAFETY: between fork and exec the closure makes two system calls; from_raw_os_error does not allocate.
+    unsafe { command.pre_exec(set) };
+}
+
+/// The processes that `pid` has started, and those they have started, and so on, ascending; without `pid` itself.
+///
+/// For adding up a server that consists of several processes. A snapshot: processes may come and go meanwhile, and one
+/// whose parent has ended belongs to somebody else.
+///
+/// # Errors
+/// If `/proc` cannot be read. A `pid` that is not there has no children.
+pub fn children(pid: u32) -> io::Result<Vec<u32>> {
+    let mut by_parent: HashMap<u32, Vec<u32>> = HashMap::new();
+    for entry in fs::read_dir("/proc")? {
+        let Some(child) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        // Gone in between: not a child any more.
+        let Ok(stat) = fs::read_to_string(format!("/proc/{child}/stat")) else { continue };
+        if let Some(parent) = parent_in_stat(&stat) {
+            by_parent.entry(parent).or_default().push(child);
+        }
+    }
+    let mut found = Vec::new();
+    let mut unvisited = vec![pid];
+    while let Some(parent) = unvisited.pop() {
+        let direct = by_parent.remove(&parent).unwrap_or_default();
+        unvisited.extend(&direct);
+        found.extend(direct);
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// The parent's id in a line of `/proc/PID/stat`: `pid (name) state ppid …`. The name may contain blanks and brackets.
+fn parent_in_stat(stat: &str) -> Option<u32> {
+    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+fn pid_t(pid: u32) -> io::Result<libc::pid_t> {
+    match libc::pid_t::try_from(pid) {
+        Ok(pid @ 1..) => Ok(pid),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{pid} is not the id of a process"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        hint,
+        io::Read,
+        os::unix::process::ExitStatusExt,
+        process::{self, Stdio},
+        thread,
+    };
+
+    use super::*;
+
+    fn spin() {
+        for number in 0..3_000_000u64 {
+            hint::black_box(number);
+        }
+    }
+
+    #[test]
+    fn cpu_time_of_self_grows_with_work() {
+        let (before, usage_before) = (cpu_ns(None).unwrap(), Usage::of_self().unwrap());
+        while cpu_ns(None).unwrap() < before + 20_000_000 {
+            spin();
+        }
+        let usage = Usage::of_self().unwrap();
+        // 20 ms by one clock are 20 ms by the other, but for its steps of 1 µs.
+        assert!(usage.user_ns + usage.system_ns >= usage_before.user_ns + usage_before.system_ns + 19_000_000);
+        assert!(usage.max_rss_bytes > 100_000);
+        let (first, by_id, last) = (cpu_ns(None).unwrap(), cpu_ns(Some(process::id())).unwrap(), cpu_ns(None).unwrap());
+        assert!(first <= by_id && by_id <= last);
+    }
+
+    #[test]
+    fn sleeping_costs_a_voluntary_switch_and_next_to_no_cpu() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        while Memory::of(child.id()).unwrap().rss_bytes == 0 {
+            thread::yield_now();
+        }
+        let used = cpu_ns(Some(child.id())).unwrap();
+        assert!(0 < used && used < 1_000_000_000, "{used}");
+        let before = Usage::of_self().unwrap();
+        thread::sleep(std::time::Duration::from_millis(1));
+        assert!(Usage::of_self().unwrap().voluntary_switches > before.voluntary_switches);
+        signal(child.id(), Signal::Kill).unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
+        assert_eq!(cpu_ns(Some(child.id())).unwrap_err().raw_os_error(), Some(libc::ESRCH));
+        assert_eq!(Memory::of(child.id()).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(signal(child.id(), Signal::Term).unwrap_err().raw_os_error(), Some(libc::ESRCH));
+    }
+
+    #[test]
+    fn memory_shows_what_is_touched() {
+        const BYTES: usize = 64 << 20;
+        let me = process::id();
+        let before = Memory::of(me).unwrap();
+        let block = hint::black_box(vec![1u8; BYTES]);
+        let after = Memory::of(me).unwrap();
+        assert!(after.rss_bytes >= before.rss_bytes + BYTES as u64 / 2, "{before:?} {after:?}");
+        if let Some(pss_bytes) = after.pss_bytes {
+            assert!(BYTES as u64 / 2 < pss_bytes && pss_bytes <= after.rss_bytes);
+        }
+        let coarse = Memory::from_statm(me).unwrap();
+        assert!(coarse.rss_bytes > BYTES as u64 / 2 && coarse.pss_bytes.is_none());
+        drop(block);
+    }
+
+    #[test]
+    fn stop_and_continue() {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let state = |pid| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+            stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
+        };
+        signal(child.id(), Signal::Stop).unwrap();
+        while state(child.id()) != 'T' {
+            thread::yield_now();
+        }
+        signal(child.id(), Signal::Cont).unwrap();
+        while state(child.id()) == 'T' {
+            thread::yield_now();
+        }
+        signal(child.id(), Signal::Int).unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGINT));
+    }
+
+    #[test]
+    fn only_one_process_can_be_meant() {
+        for pid in [0, u32::MAX, 1 << 31] {
+            assert_eq!(signal(pid, Signal::Kill).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        }
+        assert_eq!(cpu_ns(Some(0)).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn grandchildren_are_found() {
+        // The shell waits for its child, so both are there for as long as their input is.
+        let mut shell = Command::new("sh").args(["-c", "cat; true"]).stdin(Stdio::piped()).spawn().unwrap();
+        let ours = children(process::id()).unwrap();
+        assert!(ours.contains(&shell.id()));
+        while children(shell.id()).unwrap().len() != 1 {
+            thread::yield_now();
+        }
+        let grandchild = children(shell.id()).unwrap()[0];
+        assert!(children(process::id()).unwrap().contains(&grandchild));
+        drop(shell.stdin.take());
+        shell.wait().unwrap();
+        assert!(children(grandchild).unwrap().is_empty());
+    }
+
+    #[test]
+    fn names_with_brackets_do_not_confuse() {
+        assert_eq!(parent_in_stat("12 (a) b) (c) S 34 12 12"), Some(34));
+        assert_eq!(parent_in_stat("nonsense"), None);
+    }
+
+    #[test]
+    fn the_child_dies_with_the_thread_that_started_it() {
+        let (mut child, mut output) = thread::spawn(|| {
+            let mut command = Command::new("sleep");
+            command.arg("60").stdout(Stdio::piped());
+            die_with_parent(&mut command);
+            let mut child = command.spawn().unwrap();
+            let output = child.stdout.take().unwrap();
+            (child, output)
+        })
+        .join()
+        .unwrap();
+        // The pipe's end: the child is gone.
+        output.read_to_end(&mut Vec::new()).unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
+    }
+}
