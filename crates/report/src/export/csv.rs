@@ -1,0 +1,68 @@
+//! `cells.csv`: one observation a row, so that any tool can group and plot without knowing this one.
+
+use wirecost_model::Record;
+
+use super::{exact, field};
+use crate::load::Run;
+use crate::stats::METRICS;
+
+/// The header.
+pub const HEADER: &str = "cell,arm,point,trial,block,void,metric,value";
+
+/// Every metric of every trial, void ones included and marked. What was not measured has no row.
+///
+/// | column | meaning |
+/// |---|---|
+/// | `cell` | number of the cell in the plan |
+/// | `arm` | name of the arm |
+/// | `point` | the cell's place on the axes, `axis=value` separated by `;` |
+/// | `trial`, `block` | number of the trial in the plan, and the pass over all cells that it belongs to |
+/// | `void` | `true` if a gate has voided the trial |
+/// | `metric`, `value` | name with unit, and value |
+pub fn csv(run: &Run) -> String {
+    of(&run.record)
+}
+
+/// The same of a record alone.
+pub fn of(record: &Record) -> String {
+    let mut out = format!("{HEADER}\n");
+    for trial in &record.trials {
+        let Some(cell) = record.plan.cells.get(trial.cell) else { continue };
+        let point: Vec<String> = cell.point.iter().map(|(axis, value)| format!("{axis}={value}")).collect();
+        let head = format!(
+            "{},{},{},{},{},{}",
+            cell.index,
+            field(&cell.config.name),
+            field(&point.join(";")),
+            trial.index,
+            trial.block,
+            trial.is_void()
+        );
+        for metric in METRICS {
+            if let Some(value) = metric.of(cell, trial) {
+                out += &format!("{head},{},{}\n", metric.name, exact(value));
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn one_observation_a_row() {
+        let text = csv(&fixture::run_over_axes());
+        let head: Vec<&str> = text.lines().take(30).collect();
+        insta::assert_snapshot!(head.join("\n"));
+        assert!(text.lines().all(|line| line.split(',').count() == HEADER.split(',').count()));
+    }
+
+    #[test]
+    fn void_trials_are_there_and_marked() {
+        let text = csv(&fixture::run_with_a_void_trial());
+        assert!(text.contains(",true,lost,3\n"), "the loss that voided the trial can be found");
+    }
+}

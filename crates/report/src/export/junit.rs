@@ -1,0 +1,102 @@
+//! JUnit XML, as build servers read it: thresholds and gates as test cases. Bytes may be asserted exactly there; timings on
+//! shared machines should not be.
+
+use wirecost_model::Record;
+
+use crate::gate;
+use crate::load::Run;
+use crate::view;
+
+/// One suite of the scenario's thresholds and one of the gates, a case for each trial.
+pub fn junit(run: &Run) -> String {
+    of(&run.record)
+}
+
+/// The same of a record alone.
+pub fn of(record: &Record) -> String {
+    let mut thresholds = Suite::default();
+    for threshold in &record.thresholds {
+        let failure = (!threshold.holds).then(|| format!("seen: {}", threshold.seen));
+        thresholds.case("threshold", &threshold.text, failure);
+    }
+    let mut gates = Suite::default();
+    for trial in &record.trials {
+        let label = record.plan.cells.get(trial.cell).map(|cell| view::full_title(&record.plan, cell)).unwrap_or_default();
+        let failed: Vec<String> = trial
+            .gates
+            .iter()
+            .filter(|result| result.outcome == wirecost_model::record::GateOutcome::Failed)
+            .map(|result| format!("{} ({}): {}. {}", result.gate, gate::what(&result.gate), result.seen, result.advice))
+            .collect();
+        gates.case("trial", &format!("trial {} of {label}", trial.index), (!failed.is_empty()).then(|| failed.join("\n")));
+    }
+    let (tests, failures) = (thresholds.tests + gates.tests, thresholds.failures + gates.failures);
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"{}\" tests=\"{tests}\" failures=\"{failures}\">\n{}{}</testsuites>\n",
+        escape(&record.name),
+        thresholds.xml(&format!("{} thresholds", record.name)),
+        gates.xml(&format!("{} gates", record.name))
+    )
+}
+
+#[derive(Default)]
+struct Suite {
+    tests: usize,
+    failures: usize,
+    cases: String,
+}
+
+impl Suite {
+    fn case(&mut self, class: &str, name: &str, failure: Option<String>) {
+        self.tests += 1;
+        let head = format!("    <testcase classname=\"{}\" name=\"{}\"", escape(class), escape(name));
+        match failure {
+            None => self.cases += &format!("{head}/>\n"),
+            Some(text) => {
+                self.failures += 1;
+                let first = text.lines().next().unwrap_or_default();
+                self.cases += &format!("{head}>\n      <failure message=\"{}\">{}</failure>\n    </testcase>\n", escape(first), escape(&text));
+            }
+        }
+    }
+
+    fn xml(&self, name: &str) -> String {
+        format!(
+            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"0\">\n{}  </testsuite>\n",
+            escape(name),
+            self.tests,
+            self.failures,
+            self.cases
+        )
+    }
+}
+
+/// Characters that XML reserves; control characters that it forbids are left out.
+fn escape(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '"' => out += "&quot;",
+            '\n' | '\t' => out.push(c),
+            c if c.is_control() => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn thresholds_and_gates_are_cases() {
+        let text = junit(&fixture::run_with_a_void_trial());
+        let shown: Vec<&str> = text.lines().filter(|line| !line.contains("classname=\"trial\"") || !line.ends_with("/>")).collect();
+        insta::assert_snapshot!(shown.join("\n"));
+    }
+}

@@ -1,0 +1,150 @@
+//! Markdown: the README of a record and the summary of a build job. Command, verdict, table, warnings; under 100 kB.
+
+use wirecost_model::Record;
+
+use crate::format;
+use crate::gate;
+use crate::load::Run;
+use crate::sentence;
+use crate::summary::{self, Row, Summary};
+use crate::table::{Column, Table};
+use crate::view;
+
+/// The README of a record.
+pub fn markdown(run: &Run) -> String {
+    of(&run.record)
+}
+
+/// The same of a record alone.
+pub fn of(record: &Record) -> String {
+    let mut out = format!("# {}\n\n{}\n\n", record.name, record.question);
+    let provenance = &record.provenance;
+    out += &format!("```sh\nwirecost {}\n```\n\n", command(&provenance.argv));
+    if let Some(banner) = sentence::void_banner(record) {
+        out += &format!("> [!CAUTION]\n> {banner}\n");
+        for failure in gate::failures(&record.plan, &record.trials) {
+            let trials = format::plural(failure.trials, "trial");
+            out += &format!("> - **{}** in {trials} of {}: {}. {}.\n", failure.gate, format::list(&failure.cells), failure.seen, failure.advice);
+        }
+        out.push('\n');
+    }
+    if !record.complete {
+        let planned = record.plan.trials.len();
+        out += &format!("> [!WARNING]\n> Partial: {} of {planned} planned trials were run.\n\n", record.trials.len());
+    }
+    out += "## Verdict\n\n";
+    for sentence in sentence::verdict(record) {
+        match (sentence.about, sentence.void) {
+            ("condition", _) => out += &format!("\nUnder: {}.\n", sentence.text),
+            (_, true) => out += &format!("- ~~{}~~ (void trials among these)\n", sentence.text),
+            (_, false) => out += &format!("- {}\n", sentence.text),
+        }
+    }
+    out.push('\n');
+    out += "## Numbers\n\n";
+    let summary = summary::of(record);
+    for section in &summary.sections {
+        if !section.group.label().is_empty() {
+            out += &format!("### {}\n\n", section.group.label());
+        }
+        out += &table(&summary, &section.rows).markdown();
+        out.push('\n');
+    }
+    out += &legend(record);
+    if !record.thresholds.is_empty() {
+        out += "\n## Thresholds\n\n";
+        for threshold in &record.thresholds {
+            let mark = if threshold.holds { "holds" } else { "**does not hold**" };
+            out += &format!("- `{}` {mark}: {}\n", threshold.text, threshold.seen);
+        }
+    }
+    if !record.warnings.is_empty() {
+        out += "\n## Warnings\n\n";
+        for warning in &record.warnings {
+            out += &format!("- {warning}\n");
+        }
+    }
+    if !record.analysis.trim().is_empty() {
+        out += &format!("\n## Analysis\n\n{}\n", record.analysis.trim());
+    }
+    let machine = &provenance.machine;
+    out += &format!(
+        "\n## Where it was measured\n\n{}, {}, {}, Linux {}. wirecost {} ({}, {}), {} to {} UTC.\n",
+        machine.cpu_model,
+        format::plural(machine.cores_allowed as u64, "core"),
+        machine.os,
+        machine.kernel,
+        provenance.version,
+        provenance.commit,
+        provenance.profile,
+        provenance.started_utc,
+        provenance.finished_utc
+    );
+    out
+}
+
+/// The arguments as a shell takes them.
+pub fn command(argv: &[String]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
+    let quoted: Vec<String> = argv
+        .iter()
+        .map(|arg| if !arg.is_empty() && arg.chars().all(plain) { arg.clone() } else { format!("'{}'", arg.replace('\'', "'\\''")) })
+        .collect();
+    quoted.join(" ")
+}
+
+/// The summary of one group as a table of text: value, and the ratio to the baseline beneath it.
+fn table(summary: &Summary, rows: &[Row]) -> Table {
+    let mut columns = vec![Column::words("arm")];
+    columns.extend(summary.columns.iter().map(|column| Column::numbers(&format!("{} {}", column.group, column.head), column.unit)));
+    columns.extend([Column::numbers("lost, twice", ""), Column::words("trials")]);
+    let mut table = Table::new(columns);
+    for row in rows {
+        let void = row.void_trials > 0;
+        let grey = |text: String| if void && text != "–" { format!("~~{text}~~") } else { text };
+        let title = if row.is_baseline { format!("**{}** (baseline)", row.title) } else { row.title.clone() };
+        let mut line = vec![title];
+        line.extend(row.values.iter().map(|value| {
+            let text = grey(value.shown.map_or("–".into(), format::number));
+            let against = value.against_baseline();
+            if against.is_empty() { text } else { format!("{text}<br>{against}") }
+        }));
+        line.extend([row.faults(), row.gates()]);
+        table.push(line);
+    }
+    table
+}
+
+/// What the table's marks mean.
+fn legend(record: &Record) -> String {
+    let baseline = record.plan.cells.iter().find(|cell| cell.config.name == record.plan.baseline).map(view::arm_title);
+    format!(
+        "Medians over trials. Beneath: ratio to {} with its 95 % interval; × times as much, ÷ that part of it, `=` the same within 5 %, `~` not distinguishable. – not measured, or fewer than ten samples beyond the percentile. Wire bytes include TCP, IP and Ethernet headers, both directions.\n",
+        baseline.unwrap_or_else(|| record.plan.baseline.clone())
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn a_record_reads_as_a_page() {
+        insta::assert_snapshot!(markdown(&fixture::run()));
+    }
+
+    #[test]
+    fn a_void_trial_comes_first() {
+        let text = markdown(&fixture::run_with_a_void_trial());
+        let (banner, verdict) = (text.find("[!CAUTION]").unwrap(), text.find("## Verdict").unwrap());
+        assert!(banner < verdict);
+        insta::assert_snapshot!(&text[..text.find("## Numbers").unwrap()]);
+    }
+
+    #[test]
+    fn commands_can_be_pasted() {
+        let argv = ["run", "a b.yaml", "--fail-if", "lost == 0", "it's"].map(String::from);
+        assert_eq!(command(&argv), "run 'a b.yaml' --fail-if 'lost == 0' 'it'\\''s'");
+    }
+}

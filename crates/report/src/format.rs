@@ -1,0 +1,231 @@
+//! Numbers as people read them: three significant digits, thousands separated by commas, a unit that keeps the digits few.
+//! The same number is always the same text; nothing here knows a locale.
+
+/// Three significant digits, thousands separated; integers of any size in full. `0.0421`, `3.20`, `41.7`, `1,764`.
+pub fn number(value: f64) -> String {
+    if !value.is_finite() {
+        return "–".into();
+    }
+    fixed(value, decimals(value))
+}
+
+/// Decimals that three significant digits of this value need, at most four.
+pub fn decimals(value: f64) -> usize {
+    let size = value.abs();
+    // The limits lie half a last digit lower, so that 9.996 becomes 10.0 and not 10.00.
+    match size {
+        s if s >= 99.95 || s == 0.0 => 0,
+        s if s >= 9.995 => 1,
+        s if s >= 0.9995 => 2,
+        s if s >= 0.099_95 => 3,
+        _ => 4,
+    }
+}
+
+/// With a stated number of decimals, thousands separated by commas.
+pub fn fixed(value: f64, decimals: usize) -> String {
+    let text = format!("{:.*}", decimals, value.abs());
+    let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
+    let mut out = String::new();
+    // A value that rounds to nothing has no sign.
+    if value < 0.0 && text.chars().any(|c| c.is_ascii_digit() && c != '0') {
+        out.push('−');
+    }
+    for (position, digit) in whole.chars().enumerate() {
+        if position > 0 && (whole.len() - position) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out + rest
+}
+
+/// A whole number, thousands separated.
+pub fn count(value: u64) -> String {
+    fixed(value as f64, 0)
+}
+
+/// A time given in ns, in the unit that keeps it between 1 and 1,000: `213 µs`, `1.42 ms`, `2.50 s`.
+pub fn duration(ns: f64) -> String {
+    let size = ns.abs();
+    let (divisor, unit) = match size {
+        s if s >= 999.5e6 => (1e9, "s"),
+        s if s >= 999.5e3 => (1e6, "ms"),
+        s if s >= 999.5 => (1e3, "µs"),
+        _ => (1.0, "ns"),
+    };
+    format!("{} {unit}", number(ns / divisor))
+}
+
+/// A tick of a logarithmic time axis: a power of ten, or a small multiple of one, without decimals that say nothing.
+pub fn duration_tick(ns: f64) -> String {
+    let (value, unit) = match ns {
+        n if n >= 0.99e9 => (n / 1e9, "s"),
+        n if n >= 0.99e6 => (n / 1e6, "ms"),
+        n if n >= 0.99e3 => (n / 1e3, "µs"),
+        n => (n, "ns"),
+    };
+    format!("{} {unit}", trimmed(value))
+}
+
+/// Bytes, in powers of a thousand: `231 B`, `12.4 kB`, `3.10 MB`.
+pub fn bytes(value: f64) -> String {
+    let (divisor, unit) = match value.abs() {
+        s if s >= 999.5e6 => (1e9, "GB"),
+        s if s >= 999.5e3 => (1e6, "MB"),
+        // Four digits of bytes are still easily read, and comparisons of headers need them.
+        s if s >= 9_999.5 => (1e3, "kB"),
+        _ => (1.0, "B"),
+    };
+    format!("{} {unit}", number(value / divisor))
+}
+
+/// A tick of a logarithmic axis of bytes.
+pub fn bytes_tick(value: f64) -> String {
+    let (value, unit) = match value {
+        v if v >= 0.99e9 => (v / 1e9, "GB"),
+        v if v >= 0.99e6 => (v / 1e6, "MB"),
+        v if v >= 0.99e3 => (v / 1e3, "kB"),
+        v => (v, "B"),
+    };
+    format!("{} {unit}", trimmed(value))
+}
+
+/// A number without trailing zeros: axis ticks.
+pub fn trimmed(value: f64) -> String {
+    let text = fixed(value, 3);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
+}
+
+/// A ratio: `3.20×` for times as much, `÷3.20` for that part of it. Both ways the number is at least 1, so that a part of a
+/// thousandth is as easily read as a thousandfold.
+pub fn ratio(value: f64) -> String {
+    if value >= 1.0 { format!("{}×", number(value)) } else { format!("÷{}", number(1.0 / value)) }
+}
+
+/// A ratio with its interval: `3.20× (3.10–3.40)`, `÷3.20 (3.10–3.40)`; the ratio alone without one.
+pub fn ratio_with_interval(value: f64, interval: Option<[f64; 2]>) -> String {
+    let Some([low, high]) = interval else { return ratio(value) };
+    let [size, low, high] = if value >= 1.0 { [value, low, high] } else { [1.0 / value, 1.0 / high, 1.0 / low] };
+    // As many decimals for the ends as for the ratio, so that the three compare at a glance.
+    let d = decimals(size);
+    format!("{} ({}–{})", ratio(value), fixed(low, d), fixed(high, d))
+}
+
+/// A share: `12 %`, `0.3 %`.
+pub fn percent(fraction: f64) -> String {
+    let value = fraction * 100.0;
+    let decimals = if value == 0.0 || value.abs() >= 9.95 { 0 } else { 1 };
+    format!("{} %", fixed(value, decimals))
+}
+
+/// `1 client`, `2 clients`.
+pub fn plural(n: u64, one: &str) -> String {
+    let ending = if n == 1 { "" } else { "s" };
+    format!("{} {one}{ending}", count(n))
+}
+
+/// `a`, `a and b`, `a, b and c`.
+pub fn list(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// Blanks that stand for missing decimals, so that the decimal points of a right-aligned column lie below each other.
+#[derive(Debug, Clone, Copy)]
+pub struct Padding {
+    /// As wide as a digit.
+    pub digit: char,
+    /// As wide as a decimal point.
+    pub point: char,
+}
+
+/// For monospaced text.
+pub const MONOSPACED: Padding = Padding { digit: ' ', point: ' ' };
+/// For proportional fonts with tabular figures: figure space and punctuation space.
+pub const PROPORTIONAL: Padding = Padding { digit: '\u{2007}', point: '\u{2008}' };
+
+/// Three significant digits each, padded on the right so that the decimal points align; `–` where there is no value.
+pub fn aligned(values: &[Option<f64>], padding: Padding) -> Vec<String> {
+    let widest = values.iter().flatten().map(|&v| decimals(v)).max().unwrap_or(0);
+    values
+        .iter()
+        .map(|value| {
+            let (text, own) = match value {
+                Some(v) if v.is_finite() => (number(*v), decimals(*v)),
+                _ => ("–".to_string(), 0),
+            };
+            let mut text = text;
+            if own < widest {
+                if own == 0 {
+                    text.push(padding.point);
+                }
+                text.extend(std::iter::repeat_n(padding.digit, widest - own));
+            }
+            text
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_digits_and_no_more() {
+        for (value, text) in [
+            (0.0, "0"),
+            (0.04211, "0.0421"),
+            (0.4211, "0.421"),
+            (3.2, "3.20"),
+            (9.996, "10.0"),
+            (41.66, "41.7"),
+            (99.96, "100"),
+            (1763.6, "1,764"),
+            (12_345_678.0, "12,345,678"),
+            (-1234.5, "−1,234"),
+            (-0.00001, "0.0000"),
+            (f64::NAN, "–"),
+        ] {
+            assert_eq!(number(value), text);
+        }
+    }
+
+    #[test]
+    fn units_keep_the_digits_few() {
+        assert_eq!(duration(213_000.0), "213 µs");
+        assert_eq!(duration(1_420_000.0), "1.42 ms");
+        assert_eq!(duration(999_600_000.0), "1.00 s");
+        assert_eq!(duration_tick(1e6), "1 ms");
+        assert_eq!(duration_tick(2e5), "200 µs");
+        assert_eq!(bytes(231.0), "231 B");
+        assert_eq!(bytes(1764.0), "1,764 B");
+        assert_eq!(bytes(12_440.0), "12.4 kB");
+        assert_eq!(bytes_tick(10_000.0), "10 kB");
+        assert_eq!(ratio_with_interval(3.2, Some([3.1, 3.404])), "3.20× (3.10–3.40)");
+        assert_eq!(ratio_with_interval(0.0005, Some([0.00048, 0.00052])), "÷2,000 (1,923–2,083)");
+        assert_eq!(ratio_with_interval(1.5, None), "1.50×");
+        assert_eq!(percent(0.283), "28 %");
+        assert_eq!(percent(0.0031), "0.3 %");
+    }
+
+    #[test]
+    fn decimal_points_lie_below_each_other() {
+        let column = aligned(&[Some(512.0), Some(0.213), None, Some(41.7)], MONOSPACED);
+        assert_eq!(column, ["512    ", "0.213", "–    ", "41.7  "]);
+        let points: Vec<usize> = column.iter().map(|c| c.chars().count() - c.find('.').map_or(c.chars().count() - 4, |p| p)).collect();
+        assert!(points.iter().all(|&p| p == 4), "{points:?}");
+    }
+
+    #[test]
+    fn lists_read_as_english() {
+        let of = |items: &[&str]| list(&items.iter().map(|s| s.to_string()).collect::<Vec<_>>());
+        assert_eq!(of(&["a"]), "a");
+        assert_eq!(of(&["a", "b", "c"]), "a, b and c");
+        assert_eq!(plural(1, "trial"), "1 trial");
+        assert_eq!(plural(0, "trial"), "0 trials");
+    }
+}

@@ -1,0 +1,136 @@
+//! Is every message, every client and every error accounted for?
+
+use wirecost_model::Accounting;
+use wirecost_model::record::Trial;
+
+use super::time::NEGATIVE_LATENCY;
+use super::{Finding, Gate};
+use crate::format::{count, plural};
+
+/// Both directions of a trial together.
+fn both(trial: &Trial) -> Accounting {
+    let mut all = trial.accounting;
+    if let Some(upload) = &trial.upload_accounting {
+        all.merge(upload);
+    }
+    all
+}
+
+/// None of these deliveries may be.
+fn none(number: u64, what: &str, advice: &str) -> Finding {
+    Finding::judge(number == 0, format!("{} {what}, 0 are allowed", count(number)), advice)
+}
+
+/// Every expected delivery came or is known to be lost.
+pub const ACCOUNTED: Gate = Gate {
+    name: "accounted",
+    what: "every expected delivery either arrived or is counted as lost",
+    check: |_, trial| {
+        let all = both(trial);
+        Finding::judge(
+            all.delivered + all.lost == all.expected,
+            format!("{} delivered + {} lost of {} expected", count(all.delivered), count(all.lost), count(all.expected)),
+            "this is a fault of the measurement, not of the server: please report it with the record",
+        )
+    },
+};
+
+/// Nothing is lost.
+pub const LOST: Gate = Gate {
+    name: "lost",
+    what: "no expected delivery failed to arrive",
+    check: |_, trial| {
+        let all = both(trial);
+        none(all.lost, "lost", "lengthen `drain`, lower the rate, or see whether the server's ring was overrun")
+    },
+};
+
+/// Nothing comes twice.
+pub const DUPLICATED: Gate = Gate {
+    name: "duplicated",
+    what: "no delivery arrived twice",
+    check: |_, trial| none(both(trial).duplicated, "duplicated", "the server answers from a cursor that it does not advance"),
+};
+
+/// Nothing comes out of order.
+pub const REORDERED: Gate = Gate {
+    name: "reordered",
+    what: "no delivery arrived after a later one of its stream",
+    check: |_, trial| none(both(trial).reordered, "reordered", "the server sends one stream from more than one place"),
+};
+
+/// Nothing is damaged.
+pub const CORRUPTED: Gate = Gate {
+    name: "corrupted",
+    what: "no delivery had a wrong checksum or no envelope",
+    check: |_, trial| none(both(trial).corrupted, "corrupted", "compare what the server was given with what it sent"),
+};
+
+/// All clients are there to the end.
+pub const CLIENTS_HELD: Gate = Gate {
+    name: "clients_held",
+    what: "all requested clients were connected when the clock started and still at the end",
+    check: |_, trial| {
+        Finding::judge(
+            trial.clients_held == trial.clients_requested && trial.clients_requested > 0,
+            format!("{} of {} held", count(u64::from(trial.clients_held)), plural(u64::from(trial.clients_requested), "client")),
+            "look at the limits on file descriptors, the listen backlog and the server's own limits",
+        )
+    },
+};
+
+/// No client met an error.
+pub const ERRORS: Gate = Gate {
+    name: "errors",
+    what: "no client met an error",
+    check: |_, trial| {
+        // Negative latencies have a gate of their own; one fault should have one name.
+        let mut errors: Vec<(&String, &u64)> = trial.errors.iter().filter(|(text, _)| !text.contains(NEGATIVE_LATENCY)).collect();
+        errors.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
+        let total: u64 = errors.iter().map(|(_, n)| **n).sum();
+        let first = errors.first().map(|(text, n)| format!(", most often ({}×) \"{text}\"", count(**n))).unwrap_or_default();
+        Finding::judge(total == 0, format!("{}{first}", plural(total, "error")), "the texts of all errors are in record.json")
+    },
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::tests::{finding, outcome};
+    use wirecost_model::record::GateOutcome::{Failed, Passed};
+
+    #[test]
+    fn each_kind_of_damage_trips_its_own_gate() {
+        let changes: [(&Gate, fn(&mut Accounting)); 5] = [
+            (&LOST, |a| a.lost = 1),
+            (&DUPLICATED, |a| a.duplicated = 1),
+            (&REORDERED, |a| a.reordered = 1),
+            (&CORRUPTED, |a| a.corrupted = 1),
+            (&ACCOUNTED, |a| a.delivered -= 1),
+        ];
+        for (gate, change) in changes {
+            assert_eq!(outcome(gate, "sse", |_, _| ()), Passed, "{}", gate.name);
+            assert_eq!(outcome(gate, "sse", |_, t| change(&mut t.accounting)), Failed, "{}", gate.name);
+        }
+    }
+
+    #[test]
+    fn the_other_direction_counts_too() {
+        let lost = Accounting { expected: 5, delivered: 4, lost: 1, ..Accounting::default() };
+        assert_eq!(outcome(&LOST, "sse", |_, t| t.upload_accounting = Some(lost)), Failed);
+        assert_eq!(outcome(&ACCOUNTED, "sse", |_, t| t.upload_accounting = Some(lost)), Passed);
+    }
+
+    #[test]
+    fn clients_and_errors() {
+        assert_eq!(outcome(&CLIENTS_HELD, "sse", |_, _| ()), Passed);
+        assert_eq!(outcome(&CLIENTS_HELD, "sse", |_, t| t.clients_held -= 1), Failed);
+        assert_eq!(outcome(&ERRORS, "sse", |_, _| ()), Passed);
+        assert_eq!(outcome(&ERRORS, "sse", |_, t| drop(t.errors.insert(NEGATIVE_LATENCY.into(), 3))), Passed);
+        let seen = finding(&ERRORS, "sse", |_, t| {
+            t.errors.insert("connection reset".into(), 3);
+            t.errors.insert("timeout".into(), 1);
+        });
+        assert_eq!((seen.outcome, seen.seen.as_str()), (Failed, "4 errors, most often (3×) \"connection reset\""));
+    }
+}

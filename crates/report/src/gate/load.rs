@@ -1,0 +1,240 @@
+//! Was the load what the plan asks for? Rate, lateness of the sender, missed starts, and a load generator that has room left.
+
+use wirecost_model::record::Trial;
+use wirecost_model::scenario::Workload;
+use wirecost_model::schedule::Arrivals;
+use wirecost_model::{Cell, Phase};
+
+use super::{Finding, Gate};
+use crate::format::{count, duration, percent};
+use crate::load::delivery_tag;
+
+/// How far the sent messages may be from the planned ones.
+pub const RATE_TOLERANCE: f64 = 0.01;
+/// Lateness that is always allowed, ns: about what a timer costs.
+pub const LAG_FLOOR_NS: f64 = 100_000.0;
+/// Lateness that is allowed as a share of the median delivery.
+pub const LAG_SHARE: f64 = 0.05;
+/// Share of polls or ticks that may be missed.
+pub const MISSED_LIMIT: f64 = 0.01;
+/// Share of a core that the load generator may use. It runs on one thread, so its limit is one core.
+pub const CLIENT_CPU_LIMIT: f64 = 0.70;
+
+/// The achieved rate is the planned one.
+pub const OFFERED_RATE: Gate =
+    Gate { name: "offered_rate", what: "messages sent are within 1 % of those that the plan has due", check: offered_rate };
+
+fn offered_rate(cell: &Cell, trial: &Trial) -> Finding {
+    if trial.closed_loop || matches!(cell.workload, Workload::Echo(_)) {
+        return Finding::not_measured("closed loop: the rate is a result, not a demand");
+    }
+    if matches!(cell.workload, Workload::Idle(_)) {
+        return Finding::not_measured("nothing is sent in an idle workload");
+    }
+    if trial.planned_messages == 0 {
+        return Finding::failed("the plan has no message due in the measured window", "measure longer or raise the rate");
+    }
+    let off = trial.sent_messages as f64 / trial.planned_messages as f64 - 1.0;
+    Finding::judge(
+        off.abs() <= RATE_TOLERANCE,
+        format!("{} sent of {} planned, at most 1 % off is allowed", count(trial.sent_messages), count(trial.planned_messages)),
+        "lower the rate or the number of clients until the sender keeps up, or give it a core of its own",
+    )
+}
+
+/// The server's publisher is on time.
+pub const PUBLISH_LAG: Gate = Gate {
+    name: "publish_lag",
+    what: "the publisher's lateness at p99 is below 100 µs or 5 % of the median delivery, whichever is more",
+    check: |cell, trial| match cell.workload {
+        Workload::Push(_) | Workload::Duplex(_) => lag(cell, trial, "publish_lag"),
+        _ => Finding::not_measured("the server does not publish in this workload"),
+    },
+};
+
+/// The load generator's pacer is on time.
+pub const PACER_LAG: Gate = Gate {
+    name: "pacer_lag",
+    what: "the load generator's lateness at p99 is below 100 µs or 5 % of the median delivery, whichever is more",
+    check: |cell, trial| match cell.workload {
+        Workload::Upload(_) | Workload::Duplex(_) => lag(cell, trial, "pacer_lag"),
+        _ => Finding::not_measured("the load generator does not pace messages in this workload"),
+    },
+};
+
+/// Judged at p99 where 1,000 samples bear it, else at the highest percentile that they do bear.
+fn lag(cell: &Cell, trial: &Trial, tag: &str) -> Finding {
+    let Some(latency) = trial.latencies.get(tag) else {
+        return Finding::failed(
+            format!("no `{tag}` was recorded, so nobody knows whether messages left on time"),
+            "a target that is not the reference server must report its publish times",
+        );
+    };
+    let Some(quantile) = latency.quantiles.iter().filter(|v| v.q <= 0.99 && v.q >= 0.5).max_by(|a, b| a.q.total_cmp(&b.q)) else {
+        return Finding::not_measured(format!("{} samples bear no percentile", latency.count));
+    };
+    let delivery = trial.latencies.get(delivery_tag(cell)).and_then(|delivery| delivery.quantile(0.5));
+    let allowed = LAG_FLOOR_NS.max(LAG_SHARE * delivery.unwrap_or(0) as f64);
+    let least = if quantile.q < 0.99 { format!(" ({} samples bear no p99)", count(latency.count)) } else { String::new() };
+    Finding::judge(
+        (quantile.value_ns as f64) < allowed,
+        format!(
+            "p{} {} late, less than {} is allowed{least}",
+            quantile.q * 100.0,
+            duration(quantile.value_ns as f64),
+            duration(allowed)
+        ),
+        "free the machine of other work, pin the server to a core of its own, or lower the rate",
+    )
+}
+
+/// A periodic sender is done before its next due time.
+pub const MISSED_TICKS: Gate = Gate {
+    name: "missed_ticks",
+    what: "a periodic sender was busy with the message before at no more than 1 % of due times",
+    check: missed_ticks,
+};
+
+fn missed_ticks(cell: &Cell, trial: &Trial) -> Finding {
+    let arrivals = match &cell.workload {
+        Workload::Push(push) => push.arrivals,
+        Workload::Upload(upload) => upload.arrivals,
+        Workload::Duplex(duplex) => duplex.arrivals,
+        Workload::Echo(_) | Workload::Idle(_) => return Finding::not_measured("this workload has no due times"),
+    };
+    if arrivals != Arrivals::Periodic {
+        // Two due times of a Poisson stream, and all of a burst, may lie closer together than one message takes.
+        return Finding::not_measured(format!(
+            "{} due times met a busy sender; arrivals lie irregularly, so this is told and not judged",
+            count(trial.missed_ticks)
+        ));
+    }
+    let share = trial.missed_ticks as f64 / trial.planned_messages.max(1) as f64;
+    Finding::judge(
+        share <= MISSED_LIMIT,
+        format!("{} of {} due times missed ({}), 1 % is allowed", count(trial.missed_ticks), count(trial.planned_messages), percent(share)),
+        "lower the rate: one message takes longer to send than the time to the next",
+    )
+}
+
+/// A poller keeps its interval.
+pub const MISSED_POLLS: Gate = Gate {
+    name: "missed_polls",
+    what: "no more than 1 % of planned polls were skipped because the poll before had no answer yet",
+    check: |_, trial| {
+        if trial.planned_polls == 0 {
+            return Finding::not_measured("does not poll at an interval");
+        }
+        let share = trial.missed_polls as f64 / trial.planned_polls as f64;
+        Finding::judge(
+            share <= MISSED_LIMIT,
+            format!("{} of {} polls missed ({}), 1 % is allowed", count(trial.missed_polls), count(trial.planned_polls), percent(share)),
+            "poll less often, or with fewer clients: answers take longer than the interval",
+        )
+    },
+};
+
+/// The load generator is not the bottleneck.
+pub const CLIENT_CPU: Gate = Gate {
+    name: "client_cpu",
+    what: "the load generator used less than 70 % of the one core that it runs on",
+    check: |_, trial| {
+        let window = trial.ledger.duration_ns(Phase::Steady);
+        if window == 0 || trial.client.cpu_ns == 0 {
+            return Finding::not_measured("the load generator's CPU time was not read");
+        }
+        let share = trial.client.cpu_ns as f64 / window as f64;
+        Finding::judge(
+            share < CLIENT_CPU_LIMIT,
+            format!("{} of a core, less than 70 % is allowed", percent(share)),
+            "use fewer clients or a lower rate: beyond this the load generator measures itself",
+        )
+    },
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::tests::{finding, outcome};
+    use wirecost_model::histogram::{Latency, QuantileValue};
+    use wirecost_model::record::GateOutcome::{Failed, NotMeasured, Passed};
+    use wirecost_model::scenario::{Idle, Push};
+
+    fn lateness(q: f64, value_ns: u64) -> Latency {
+        Latency { count: 1000, quantiles: vec![QuantileValue { q, value_ns }], ..Latency::default() }
+    }
+
+    #[test]
+    fn the_rate_must_be_the_planned_one() {
+        assert_eq!(outcome(&OFFERED_RATE, "websocket", |_, _| ()), Passed);
+        assert_eq!(outcome(&OFFERED_RATE, "websocket", |_, t| t.sent_messages = t.planned_messages * 98 / 100), Failed);
+        assert_eq!(outcome(&OFFERED_RATE, "websocket", |_, t| t.planned_messages = 0), Failed);
+        assert_eq!(outcome(&OFFERED_RATE, "websocket", |_, t| t.closed_loop = true), NotMeasured);
+        assert_eq!(outcome(&OFFERED_RATE, "websocket", |c, _| c.workload = Workload::Idle(Idle {})), NotMeasured);
+    }
+
+    #[test]
+    fn a_late_publisher_fails_unless_deliveries_are_much_slower() {
+        let late = |arm: &str, ns: u64| {
+            outcome(&PUBLISH_LAG, arm, |_, t| {
+                t.latencies.insert("publish_lag".into(), lateness(0.99, ns));
+            })
+        };
+        assert_eq!(late("websocket", 99_000), Passed);
+        assert_eq!(late("websocket", 150_000), Failed);
+        // 5 % of half a second are 25 ms.
+        assert_eq!(late("short_poll", 150_000), Passed);
+        assert_eq!(late("short_poll", 40_000_000), Failed);
+        assert_eq!(outcome(&PUBLISH_LAG, "websocket", |_, t| drop(t.latencies.remove("publish_lag"))), Failed);
+    }
+
+    #[test]
+    fn few_samples_are_judged_by_what_they_bear() {
+        let seen = finding(&PUBLISH_LAG, "websocket", |_, t| {
+            t.latencies.insert("publish_lag".into(), Latency { count: 50, ..lateness(0.75, 20_000) });
+        });
+        assert_eq!(seen.outcome, Passed);
+        assert_eq!(seen.seen, "p75 20.0 µs late, less than 100 µs is allowed (50 samples bear no p99)");
+        let none = |_: &mut Cell, t: &mut Trial| drop(t.latencies.insert("publish_lag".into(), Latency { count: 3, ..Latency::default() }));
+        assert_eq!(outcome(&PUBLISH_LAG, "websocket", none), NotMeasured);
+    }
+
+    #[test]
+    fn the_pacer_is_judged_where_it_paces() {
+        assert_eq!(outcome(&PACER_LAG, "websocket", |_, _| ()), NotMeasured);
+        let upload = |ns: u64| {
+            outcome(&PACER_LAG, "websocket", |c, t| {
+                let text = r#"{ "upload": { "rate": "10/s" } }"#;
+                c.workload = serde_json::from_str(text).unwrap();
+                t.latencies.insert("pacer_lag".into(), lateness(0.99, ns));
+            })
+        };
+        assert_eq!(upload(50_000), Passed);
+        assert_eq!(upload(500_000), Failed);
+    }
+
+    #[test]
+    fn missed_ticks_are_judged_where_arrivals_are_regular() {
+        let periodic = |missed: u64| {
+            outcome(&MISSED_TICKS, "websocket", |c, t| {
+                if let Workload::Push(push) = &c.workload {
+                    c.workload = Workload::Push(Push { arrivals: Arrivals::Periodic, ..push.clone() });
+                }
+                t.missed_ticks = missed;
+            })
+        };
+        assert_eq!(periodic(0), Passed);
+        assert_eq!(periodic(50), Failed);
+        assert_eq!(outcome(&MISSED_TICKS, "websocket", |_, t| t.missed_ticks = 50), NotMeasured);
+    }
+
+    #[test]
+    fn missed_polls_and_a_busy_load_generator_void_a_trial() {
+        assert_eq!(outcome(&MISSED_POLLS, "short_poll", |_, _| ()), Passed);
+        assert_eq!(outcome(&MISSED_POLLS, "short_poll", |_, t| t.missed_polls = t.planned_polls / 50), Failed);
+        assert_eq!(outcome(&MISSED_POLLS, "websocket", |_, _| ()), NotMeasured);
+        assert_eq!(outcome(&CLIENT_CPU, "websocket", |_, _| ()), Passed);
+        assert_eq!(outcome(&CLIENT_CPU, "websocket", |_, t| t.client.cpu_ns = t.ledger.duration_ns(Phase::Steady) * 8 / 10), Failed);
+        assert_eq!(outcome(&CLIENT_CPU, "websocket", |_, t| t.client.cpu_ns = 0), NotMeasured);
+    }
+}

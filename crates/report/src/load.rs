@@ -1,0 +1,239 @@
+//! A results folder, read back: `record.json`, `trials/*.hlog`, `series.csv`.
+//!
+//! Only `record.json` is needed. A trial without its `.hlog` has no histogram, and the charts that need one say so instead of
+//! drawing something else.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use wirecost_model::control::SeriesPoint;
+use wirecost_model::hlog::{self, Tagged};
+use wirecost_model::record::{Record, SCHEMA_VERSION, Trial};
+use wirecost_model::scenario::Workload;
+use wirecost_model::{Cell, Histogram};
+
+use crate::export::series_csv;
+
+/// A record with its histograms and counters over time.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// `record.json`.
+    pub record: Record,
+    /// Histograms by tag, one map a trial, in the order of `record.trials`. An empty map: the trial has no `.hlog`.
+    pub histograms: Vec<Tagged>,
+    /// Length of an interval of those histograms, ns; 0 where there are none.
+    pub interval_ns: Vec<u64>,
+    /// Counters once a second, one list a trial, in the order of `record.trials`.
+    pub series: Vec<Vec<SeriesPoint>>,
+}
+
+impl Run {
+    /// A record alone, without histograms and series.
+    pub fn bare(record: Record) -> Run {
+        let trials = record.trials.len();
+        Run { record, histograms: vec![Tagged::new(); trials], interval_ns: vec![0; trials], series: vec![Vec::new(); trials] }
+    }
+
+    /// One tag of a trial over all its intervals; `None` without a histogram or without samples. `trial` is a position in
+    /// `record.trials`.
+    pub fn whole(&self, trial: usize, tag: &str) -> Option<Histogram> {
+        let mut all = Histogram::default();
+        for interval in self.histograms.get(trial)?.get(tag)? {
+            all.merge(interval);
+        }
+        (all.count() > 0).then_some(all)
+    }
+
+    /// One tag of a cell over all trials that count: distributions are merged, never percentiles averaged.
+    pub fn merged(&self, cell: &Cell, tag: &str) -> Option<Histogram> {
+        let mut all = Histogram::default();
+        for (position, trial) in self.record.trials.iter().enumerate() {
+            if trial.cell == cell.index && !trial.is_void() {
+                if let Some(whole) = self.whole(position, tag) {
+                    all.merge(&whole);
+                }
+            }
+        }
+        (all.count() > 0).then_some(all)
+    }
+
+    /// Trials of which no histogram was found.
+    pub fn without_histogram(&self) -> impl Iterator<Item = &Trial> {
+        self.record.trials.iter().zip(&self.histograms).filter(|(_, tagged)| tagged.is_empty()).map(|(trial, _)| trial)
+    }
+}
+
+/// The histogram tag of a message's way in this workload: `upload` where clients send, `delivery` everywhere else.
+pub fn delivery_tag(cell: &Cell) -> &'static str {
+    match cell.workload {
+        Workload::Upload(_) => "upload",
+        _ => "delivery",
+    }
+}
+
+/// Name of a trial's files without their ending: three digits of its index in the plan, then the arm's name in lower case
+/// with everything outside `[a-z0-9]` as single hyphens.
+///
+/// ```
+/// assert_eq!(wirecost_report::load::trial_file_stem(7, "SSE over TLS"), "007-sse-over-tls");
+/// ```
+pub fn trial_file_stem(index: usize, arm_name: &str) -> String {
+    let mut slug = String::new();
+    for c in arm_name.to_lowercase().chars() {
+        if c.is_ascii_lowercase() || c.is_ascii_digit() {
+            slug.push(c);
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    let slug = slug.trim_end_matches('-');
+    if slug.is_empty() { format!("{index:03}") } else { format!("{index:03}-{slug}") }
+}
+
+/// Why a results folder could not be read.
+#[derive(Debug)]
+pub enum LoadError {
+    /// A file that must be there cannot be read.
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// A file does not hold what its name says.
+    Malformed {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The record was written by another version whose fields mean something else.
+    SchemaVersion {
+        /// Which file.
+        path: PathBuf,
+        /// The version it states.
+        found: u64,
+    },
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LoadError::Unreadable { path, error } if error.kind() == io::ErrorKind::NotFound => {
+                write!(f, "{} does not exist; a results folder holds a record.json", path.display())
+            }
+            LoadError::Unreadable { path, error } => write!(f, "cannot read {}: {error}", path.display()),
+            LoadError::Malformed { path, problem } => write!(f, "{}: {problem}", path.display()),
+            LoadError::SchemaVersion { path, found } => write!(
+                f,
+                "{} has schema_version {found} and this wirecost reads {SCHEMA_VERSION}; use the version that wrote it, or run the scenario again",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// Reads a results folder.
+///
+/// # Errors
+/// No readable `record.json`, another `schema_version`, or a file that is not what its name says.
+pub fn read_dir(folder: &Path) -> Result<Run, LoadError> {
+    let record = read_record(&folder.join("record.json"))?;
+    let mut run = Run::bare(record);
+    for (position, trial) in run.record.trials.iter().enumerate() {
+        let arm = run.record.plan.cells.get(trial.cell).map_or("", |cell| cell.config.name.as_str());
+        let path = folder.join("trials").join(format!("{}.hlog", trial_file_stem(trial.index, arm)));
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(LoadError::Unreadable { path, error }),
+        };
+        let interval_ns = interval_of(&text)
+            .ok_or_else(|| LoadError::Malformed { path: path.clone(), problem: "no comment `interval_ns=…` at its top".into() })?;
+        run.histograms[position] =
+            hlog::read(&text, interval_ns).map_err(|error| LoadError::Malformed { path, problem: error.to_string() })?;
+        run.interval_ns[position] = interval_ns;
+    }
+    let path = folder.join("series.csv");
+    match fs::read_to_string(&path) {
+        Ok(text) => {
+            let points = series_csv::read(&text).map_err(|problem| LoadError::Malformed { path, problem })?;
+            for (index, point) in points {
+                if let Some(position) = run.record.trials.iter().position(|trial| trial.index == index) {
+                    run.series[position].push(point);
+                }
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(LoadError::Unreadable { path, error }),
+    }
+    Ok(run)
+}
+
+/// `record.json`, after a look at its version: a clear word instead of a complaint about some field.
+fn read_record(path: &Path) -> Result<Record, LoadError> {
+    let text = fs::read_to_string(path).map_err(|error| LoadError::Unreadable { path: path.into(), error })?;
+    let malformed = |problem: String| LoadError::Malformed { path: path.into(), problem };
+    let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| malformed(format!("is not JSON: {error}")))?;
+    let found = value
+        .get("schema_version")
+        .and_then(serde_json::Value::as_u64)
+        .ok_or_else(|| malformed("has no schema_version, so it is not a record".into()))?;
+    if found != u64::from(SCHEMA_VERSION) {
+        return Err(LoadError::SchemaVersion { path: path.into(), found });
+    }
+    // From the text again, not from the value: the error then says line and column.
+    serde_json::from_str(&text).map_err(|error| malformed(format!("is not a record: {error}")))
+}
+
+/// The interval stated in a comment line `#interval_ns=N` (with or without a blank after the mark).
+fn interval_of(text: &str) -> Option<u64> {
+    text.lines()
+        .take_while(|line| line.starts_with('#') || line.starts_with('"'))
+        .find_map(|line| line.trim_start_matches('#').trim().strip_prefix("interval_ns=")?.trim().parse().ok())
+        .filter(|&ns| ns > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_stems_are_short_and_plain() {
+        assert_eq!(trial_file_stem(0, "websocket"), "000-websocket");
+        assert_eq!(trial_file_stem(12, "  Fast  polling (100 ms) "), "012-fast-polling-100-ms");
+        assert_eq!(trial_file_stem(1234, "Ünïcode"), "1234-n-code");
+        assert_eq!(trial_file_stem(3, "…"), "003");
+    }
+
+    #[test]
+    fn the_interval_is_found_among_the_comments() {
+        assert_eq!(interval_of("#interval_ns=1000\n#[x]\n"), Some(1000));
+        assert_eq!(interval_of("#[Histogram log format version 1.3]\n# interval_ns=250000000\n"), Some(250_000_000));
+        assert_eq!(interval_of("#interval_ns=0\n"), None);
+        assert_eq!(interval_of("Tag=a,0,1,2,x\n#interval_ns=5\n"), None);
+    }
+
+    #[test]
+    fn a_missing_record_and_a_foreign_version_are_said_in_words() {
+        let folder = std::env::temp_dir().join(format!("wirecost-report-load-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let missing = read_dir(&folder).unwrap_err().to_string();
+        assert!(missing.ends_with("record.json does not exist; a results folder holds a record.json"), "{missing}");
+        for (text, expected) in [
+            ("{", "is not JSON"),
+            ("{}", "has no schema_version"),
+            ("{\"schema_version\": 99}", "has schema_version 99 and this wirecost reads 1"),
+            ("{\"schema_version\": 1}", "is not a record: missing field"),
+        ] {
+            fs::write(folder.join("record.json"), text).unwrap();
+            let said = read_dir(&folder).unwrap_err().to_string();
+            assert!(said.contains(expected), "{said}");
+        }
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,117 @@
+//! What the numbers should be: the closed forms that measurements are drawn beside. Pure functions in seconds and bytes; every
+//! formula states its assumptions where it stands.
+//!
+//! Symbols: λ messages a second to one client; d one-way delay; r = 2d; s the server's time; g the client's gap between an
+//! answer and its next request.
+//!
+//! Here both ends are on one host, so d, s and g are close to nothing and nobody measures them apart. Charts therefore draw
+//! theory with d = s = g = 0 plus a **floor**: the fastest median delivery of any push arm of the same record. What is left
+//! between a point and its line is what theory does not explain.
+
+pub mod fan_out;
+pub mod long_poll;
+pub mod push;
+pub mod set_up;
+pub mod short_poll;
+
+use wirecost_model::scenario::{Audience, Workload};
+use wirecost_model::schedule::Arrivals;
+use wirecost_model::transport::Initiative;
+use wirecost_model::{Cell, TransportKind};
+
+/// How messages for one client arrive.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Process {
+    /// One every 1/λ.
+    Periodic,
+    /// Independent, λ a second on average.
+    Poisson,
+}
+
+/// What theory says of a cell, without the floor.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Expectation {
+    /// Median wait, s.
+    pub p50_s: f64,
+    /// 99th percentile of the wait, s.
+    pub p99_s: f64,
+    /// Mean wait, s.
+    pub mean_s: f64,
+    /// Requests of one client, 1/s; `None` where there are none once connected.
+    pub requests_per_client_s: Option<f64>,
+    /// Share of polls that bring nothing.
+    pub empty_fraction: Option<f64>,
+}
+
+/// What one client is sent: rate in 1/s and process; `None` where nothing is pushed, or in bursts.
+pub fn arrivals(cell: &Cell) -> Option<(f64, Process)> {
+    let (rate, arrivals) = match &cell.workload {
+        // The rate is that of a stream, and every client has one: its own, or everybody's.
+        Workload::Push(push) => {
+            let (Audience::Broadcast | Audience::Each) = push.audience;
+            (push.rate.0, push.arrivals)
+        }
+        Workload::Duplex(duplex) => (duplex.down.0, duplex.arrivals),
+        Workload::Echo(_) | Workload::Upload(_) | Workload::Idle(_) => return None,
+    };
+    match arrivals {
+        Arrivals::Periodic => Some((rate, Process::Periodic)),
+        Arrivals::Poisson => Some((rate, Process::Poisson)),
+        Arrivals::Burst { .. } => None,
+    }
+}
+
+/// What theory expects of a cell with d = s = g = 0; `None` where it has no word on the workload.
+pub fn expectation(cell: &Cell) -> Option<Expectation> {
+    let (rate, process) = arrivals(cell)?;
+    match cell.config.transport {
+        TransportKind::ShortPoll => {
+            let poll = short_poll::ShortPoll { period_s: cell.config.interval?.seconds(), server_s: 0.0, delay_s: 0.0 };
+            Some(Expectation {
+                p50_s: poll.quantile_s(0.5),
+                p99_s: poll.quantile_s(0.99),
+                mean_s: poll.mean_s(),
+                requests_per_client_s: Some(poll.requests_per_s()),
+                empty_fraction: Some(poll.empty_fraction(rate, process)),
+            })
+        }
+        TransportKind::LongPoll => {
+            let poll = long_poll::LongPoll { delay_s: 0.0, server_s: 0.0, gap_s: 0.0, reconnect_s: 0.0, hold_s: cell.config.hold?.seconds() };
+            let (mean_s, requests, empty) = match process {
+                Process::Periodic => (poll.periodic_mean_s(rate), poll.periodic_responses_per_s(rate), 0.0),
+                Process::Poisson => (poll.mean_s(rate), poll.responses_per_s(rate), poll.empty_fraction(rate)),
+            };
+            Some(Expectation { p50_s: 0.0, p99_s: 0.0, mean_s, requests_per_client_s: Some(requests), empty_fraction: Some(empty) })
+        }
+        kind => {
+            debug_assert_eq!(kind.row().initiative, Initiative::Push);
+            let at_once = push::delivery_s(0.0, 0.0);
+            Some(Expectation { p50_s: at_once, p99_s: at_once, mean_s: at_once, requests_per_client_s: None, empty_fraction: None })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn a_poller_waits_half_its_interval_and_a_push_not_at_all() {
+        let record = fixture::run().record;
+        let of = |arm: &str| expectation(record.plan.cells.iter().find(|cell| cell.config.name == arm).unwrap()).unwrap();
+        assert_eq!(of("short_poll").p50_s, 0.5);
+        assert!((of("short_poll").p99_s - 0.99).abs() < 1e-12);
+        assert_eq!(of("fast polling").requests_per_client_s, Some(10.0));
+        assert_eq!((of("websocket").p99_s, of("websocket").requests_per_client_s), (0.0, None));
+        let long = of("long_poll");
+        assert!((long.requests_per_client_s.unwrap() - 20.0).abs() < 1e-9 && long.mean_s == 0.0);
+    }
+
+    #[test]
+    fn theory_is_silent_where_it_has_nothing_to_say() {
+        let mut cell = fixture::run().record.plan.cells[0].clone();
+        cell.workload = Workload::Idle(Default::default());
+        assert_eq!(expectation(&cell), None);
+    }
+}

@@ -1,0 +1,197 @@
+//! How the cells of a plan are laid before a reader: what they are called, and which of them stand side by side.
+//!
+//! Axes that concern every arm (clients, rate, TLS) make **groups**: cells of one group were measured under the same condition
+//! and may be compared. An option of one transport (a poll interval) makes several cells of its arms in one group.
+
+use std::collections::BTreeMap;
+
+use wirecost_model::scenario::{Audience, Pacing, Scalar, Stack, TlsVersion, Wire, Workload};
+use wirecost_model::schedule::Arrivals;
+use wirecost_model::transport::TRANSPORTS;
+use wirecost_model::{Cell, Plan, Record, TransportKind};
+
+use crate::format;
+
+/// Cells that were measured under the same condition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    /// Values of the shared axes; empty if there are none.
+    pub point: BTreeMap<String, Scalar>,
+    /// Indices of the cells, in the order of the plan.
+    pub cells: Vec<usize>,
+}
+
+impl Group {
+    /// `clients 50, rate 5/s`; empty if there are no shared axes.
+    pub fn label(&self) -> String {
+        let parts: Vec<String> = self.point.iter().map(|(axis, value)| format!("{} {value}", axis_label(axis))).collect();
+        parts.join(", ")
+    }
+}
+
+/// The last word of an axis: `workload.push.rate` is called `rate`.
+pub fn axis_label(axis: &str) -> String {
+    axis.rsplit('.').next().unwrap_or(axis).replace('_', " ")
+}
+
+/// Axes that make groups: all but the options of single transports.
+pub fn shared_axes(plan: &Plan) -> Vec<String> {
+    let mut axes: Vec<String> = Vec::new();
+    for axis in plan.cells.iter().flat_map(|cell| cell.point.keys()) {
+        let own = TRANSPORTS.iter().any(|row| row.options.contains(&axis.as_str()));
+        if !own && !axes.contains(axis) {
+            axes.push(axis.clone());
+        }
+    }
+    axes.sort();
+    axes
+}
+
+/// The cells by the values of the shared axes, in the order of the plan.
+pub fn groups(plan: &Plan) -> Vec<Group> {
+    let shared = shared_axes(plan);
+    let mut groups: Vec<Group> = Vec::new();
+    for cell in &plan.cells {
+        let point: BTreeMap<String, Scalar> = cell.point.iter().filter(|(axis, _)| shared.contains(axis)).map(|(a, v)| (a.clone(), v.clone())).collect();
+        match groups.iter_mut().find(|group| group.point == point) {
+            Some(group) => group.cells.push(cell.index),
+            None => groups.push(Group { point, cells: vec![cell.index] }),
+        }
+    }
+    groups
+}
+
+/// What an arm is called in prose and charts: the transport's label, or the name that the scenario gives it.
+pub fn arm_title(cell: &Cell) -> String {
+    let row = cell.config.transport.row();
+    if cell.config.name == row.name { row.label.to_string() } else { cell.config.name.clone() }
+}
+
+/// What a cell is called within its group: the arm, and the values of axes that are its own.
+pub fn title(plan: &Plan, cell: &Cell) -> String {
+    let shared = shared_axes(plan);
+    let own: Vec<(&String, &Scalar)> = cell.point.iter().filter(|(axis, _)| !shared.contains(axis)).collect();
+    let mut title = arm_title(cell);
+    let named = cell.config.name != cell.config.transport.row().name;
+    let swept = own.iter().any(|(axis, _)| axis_label(axis) == "interval");
+    // A poller's interval is its most important property, so it is named even where nothing sweeps it.
+    if let Some(interval) = cell.config.interval.filter(|_| !named || swept) {
+        let pause = if cell.config.pacing == Pacing::Pause { "pause " } else { "" };
+        title = format!("{title} {pause}{interval}");
+    }
+    let rest: Vec<String> =
+        own.iter().filter(|(axis, _)| axis_label(axis) != "interval").map(|(axis, value)| format!("{} {value}", axis_label(axis))).collect();
+    if rest.is_empty() { title } else { format!("{title} ({})", rest.join(", ")) }
+}
+
+/// What a cell is called anywhere: its title and its group.
+pub fn full_title(plan: &Plan, cell: &Cell) -> String {
+    let group = groups(plan).into_iter().find(|group| group.cells.contains(&cell.index)).map(|group| group.label()).unwrap_or_default();
+    let title = title(plan, cell);
+    if group.is_empty() { title } else { format!("{title}, {group}") }
+}
+
+/// The condition that numbers were measured under, in one line: workload, clients, transport settings, network, plan.
+pub fn condition(record: &Record, cell: &Cell) -> String {
+    let mut parts = vec![workload(cell), settings(&record.plan), network(record)];
+    let n = record.plan.trials_per_cell;
+    parts.push(format!("{} of {}, seed {}", format::plural(u64::from(n), "trial"), cell.timing.measure, record.plan.seed));
+    parts.join("; ")
+}
+
+fn arrivals(arrivals: Arrivals) -> String {
+    match arrivals {
+        Arrivals::Periodic => "periodic".into(),
+        Arrivals::Poisson => "Poisson".into(),
+        Arrivals::Burst { size } => format!("in bursts of {size}"),
+    }
+}
+
+/// What the application does, in words.
+pub fn workload(cell: &Cell) -> String {
+    let clients = format::plural(u64::from(cell.clients), "client");
+    match &cell.workload {
+        Workload::Push(push) => {
+            let to = match push.audience {
+                Audience::Broadcast => format!("each to all of {clients}"),
+                Audience::Each => format!("to each of {clients}, a stream of its own"),
+            };
+            format!("push of {} ({}), {} payload, {to}", push.rate, arrivals(push.arrivals), push.payload)
+        }
+        Workload::Echo(echo) => format!("echo of {} payload by {clients}, {} outstanding each (closed loop)", echo.payload, echo.outstanding),
+        Workload::Upload(up) => format!("upload of {} ({}), {} payload, by each of {clients}", up.rate, arrivals(up.arrivals), up.payload),
+        Workload::Duplex(duplex) => {
+            let process = arrivals(duplex.arrivals);
+            format!("duplex with {clients}, {} down and {} up each ({process}), {} payload", duplex.down, duplex.up, duplex.payload)
+        }
+        Workload::Idle(_) => format!("{clients} connected and idle"),
+    }
+}
+
+/// Settings that all arms share; those that differ between arms are said to differ.
+fn settings(plan: &Plan) -> String {
+    let tls = |cell: &Cell| match cell.config.tls {
+        None => "no TLS".to_string(),
+        Some(options) => match options.version {
+            TlsVersion::V13 => "TLS 1.3".to_string(),
+            TlsVersion::V12 => "TLS 1.2".to_string(),
+        },
+    };
+    let mut encryption: Vec<String> = plan.cells.iter().map(tls).collect();
+    encryption.dedup();
+    let encryption = if encryption.len() == 1 { encryption.remove(0) } else { "TLS as each arm says".into() };
+    let standard = plan.cells.iter().all(|cell| cell.config.stack == Stack::Standard);
+    format!("HTTP/1.1, {encryption}{}", if standard { ", standard client libraries" } else { "" })
+}
+
+fn network(record: &Record) -> String {
+    let mut wires: Vec<Wire> = record.trials.iter().map(|trial| trial.wire).collect();
+    wires.dedup();
+    match wires.as_slice() {
+        [Wire::Private] => "private network on one host, MTU 1500".into(),
+        [Wire::Host] => "loopback of one host (segments of up to 64 KiB)".into(),
+        _ => "one host".into(),
+    }
+}
+
+/// Cells that poll at an interval, in the order of their intervals; they make a line in charts.
+pub fn pollers<'a>(plan: &'a Plan, group: &Group) -> Vec<&'a Cell> {
+    let mut pollers: Vec<&Cell> =
+        group.cells.iter().map(|&index| &plan.cells[index]).filter(|cell| cell.config.transport == TransportKind::ShortPoll).collect();
+    pollers.sort_by_key(|cell| (cell.config.interval, cell.index));
+    pollers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn one_group_without_axes_and_named_cells() {
+        let record = fixture::run().record;
+        let groups = groups(&record.plan);
+        assert_eq!((groups.len(), groups[0].label().as_str()), (1, ""));
+        let titles: Vec<String> = record.plan.cells.iter().map(|cell| title(&record.plan, cell)).collect();
+        assert_eq!(titles, ["Short polling 1s", "fast polling", "Long polling", "Server-sent events", "WebSocket"]);
+        let intervals: Vec<_> = pollers(&record.plan, &groups[0]).iter().map(|cell| cell.config.interval.unwrap().to_string()).collect();
+        assert_eq!(intervals, ["100ms", "1s"]);
+        assert_eq!(
+            condition(&record, &record.plan.cells[0]),
+            "push of 20/s (Poisson), 128B payload, each to all of 50 clients; HTTP/1.1, no TLS, standard client libraries; private network on one host, MTU 1500; 6 trials of 5s, seed 7"
+        );
+    }
+
+    #[test]
+    fn shared_axes_make_groups_and_own_axes_make_cells() {
+        let record = fixture::run_over_axes().record;
+        assert_eq!(shared_axes(&record.plan), ["clients", "workload.push.rate"]);
+        let groups = groups(&record.plan);
+        assert_eq!(groups.len(), 6);
+        assert!(groups.iter().all(|group| group.cells.len() == 5));
+        assert_eq!(groups[0].label(), "clients 10, rate 5/s");
+        let poller = &record.plan.cells[groups[0].cells[0]];
+        assert_eq!(title(&record.plan, poller), "Short polling 100ms");
+        assert_eq!(full_title(&record.plan, poller), "Short polling 100ms, clients 10, rate 5/s");
+    }
+}

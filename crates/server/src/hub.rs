@@ -1,0 +1,199 @@
+//! Rooms by name: what is published in a room is kept in a bounded ring, and readers follow it with cursors.
+//!
+//! - [`room`]: one room: the ring, cursors, who is woken
+//! - [`reader`]: a cursor that can wait, cancel-safe
+//! - [`waiters`]: who waits, and in which order they are woken
+//! - [`message`]: one message, and its encodings, each made once however many read it
+//!
+//! The hub knows nothing of transports, sockets or runtimes: a poll, a stream and a WebSocket are all readers with a cursor,
+//! so none of them can be given an advantage here. Nothing is queued for anybody: a reader that is slow loses what falls out
+//! of the ring, and is told how much.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use wirecost_server::hub::{Hub, HubOptions, Limit};
+//!
+//! let hub = Hub::new(HubOptions::default());
+//! let room = hub.room("all")?;
+//! room.publish(Bytes::from_static(b"hello"))?.wake();
+//! let batch = room.read(0, Limit::default());
+//! assert_eq!((batch.messages.len(), batch.next, batch.lost), (1, 1, 0));
+//! # Ok::<(), wirecost_server::hub::HubError>(())
+//! ```
+
+pub mod message;
+pub mod reader;
+pub mod room;
+pub mod waiters;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+pub use message::Message;
+pub use reader::Reader;
+pub use room::{Batch, Limit, Room};
+pub use waiters::Wakes;
+
+/// The longest name of a room, bytes.
+pub const MAX_ROOM_NAME_BYTES: usize = 64;
+
+/// How much the hub keeps.
+#[derive(Debug, Clone, Copy)]
+pub struct HubOptions {
+    /// Messages that a room keeps.
+    pub ring_messages: usize,
+    /// Bytes of payload that a room keeps; the newest message is kept whatever its size.
+    pub ring_bytes: usize,
+    /// Rooms at one time.
+    pub max_rooms: usize,
+}
+
+impl Default for HubOptions {
+    fn default() -> Self {
+        HubOptions { ring_messages: 4096, ring_bytes: 16 << 20, max_rooms: 1 << 16 }
+    }
+}
+
+/// Why the hub refuses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HubError {
+    /// A name is empty, longer than [`MAX_ROOM_NAME_BYTES`], or has characters other than letters, digits, `-` and `_`.
+    #[error("a room's name has 1 to {MAX_ROOM_NAME_BYTES} of a-z A-Z 0-9 - _")]
+    BadName,
+    /// There are as many rooms as there may be.
+    #[error("there are {0} rooms already")]
+    TooManyRooms(usize),
+    /// Messages are text: most transports can carry nothing else unchanged.
+    #[error("a message must be UTF-8")]
+    NotUtf8,
+}
+
+/// All rooms.
+#[derive(Debug)]
+pub struct Hub {
+    options: HubOptions,
+    rooms: RwLock<HashMap<Box<str>, Arc<Room>>>,
+    closed: AtomicBool,
+}
+
+impl Hub {
+    /// A hub without rooms.
+    pub fn new(options: HubOptions) -> Arc<Hub> {
+        Arc::new(Hub { options, rooms: RwLock::default(), closed: AtomicBool::new(false) })
+    }
+
+    /// The room of that name, which is made if there is none.
+    ///
+    /// # Errors
+    /// [`HubError::BadName`], [`HubError::TooManyRooms`].
+    pub fn room(&self, name: &str) -> Result<Arc<Room>, HubError> {
+        if let Some(room) = self.find(name) {
+            return Ok(room);
+        }
+        check_name(name)?;
+        let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
+        if !rooms.contains_key(name) && rooms.len() >= self.options.max_rooms {
+            return Err(HubError::TooManyRooms(rooms.len()));
+        }
+        let room = rooms.entry(name.into()).or_insert_with(|| Arc::new(Room::new(name, self.options)));
+        if self.closed.load(Ordering::SeqCst) {
+            room.close().wake();
+        }
+        Ok(room.clone())
+    }
+
+    /// The room of that name, if there is one. For reading without leaving a trace.
+    pub fn find(&self, name: &str) -> Option<Arc<Room>> {
+        self.rooms.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// A reader of a room: from the message numbered `after` on, or from now on.
+    ///
+    /// # Errors
+    /// Those of [`Hub::room`].
+    pub fn reader(self: &Arc<Self>, name: &str, after: Option<u64>) -> Result<Reader, HubError> {
+        Ok(Reader::new(self.clone(), self.room(name)?, after))
+    }
+
+    /// Ends every reader once it has read what there is; nothing more can be published.
+    pub fn close(&self) {
+        // The flag first: a room that is made from here on is closed by whoever makes it.
+        self.closed.store(true, Ordering::SeqCst);
+        for room in self.all() {
+            room.close().wake();
+        }
+    }
+
+    /// Readers that are waiting at this moment.
+    pub fn subscribers(&self) -> u64 {
+        self.all().iter().map(|room| room.waiting()).sum()
+    }
+
+    /// Messages that fell out of a ring before a reader had read them, over all readers.
+    pub fn overrun(&self) -> u64 {
+        self.all().iter().map(|room| room.overrun()).sum()
+    }
+
+    /// Rooms there are.
+    pub fn rooms(&self) -> usize {
+        self.rooms.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    fn all(&self) -> Vec<Arc<Room>> {
+        self.rooms.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Forgets a room that was only ever listened to, so that names made up by clients take no memory for good.
+    fn leave(&self, room: &Arc<Room>) {
+        if !room.is_unused() {
+            return;
+        }
+        let mut rooms = self.rooms.write().unwrap_or_else(PoisonError::into_inner);
+        // Whoever else has the room counts here, and nobody can come by it while the map is locked.
+        let (of_the_map, of_the_leaver) = (1, 1);
+        if Arc::strong_count(room) == of_the_map + of_the_leaver && room.is_unused() {
+            rooms.remove(room.name());
+        }
+    }
+}
+
+/// Whether a room could have this name.
+///
+/// # Errors
+/// [`HubError::BadName`].
+pub fn check_name(name: &str) -> Result<(), HubError> {
+    let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    if (1..=MAX_ROOM_NAME_BYTES).contains(&name.len()) && name.bytes().all(is_allowed) { Ok(()) } else { Err(HubError::BadName) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_their_number_are_bounded() {
+        let hub = Hub::new(HubOptions { max_rooms: 2, ..HubOptions::default() });
+        for bad in ["", "a b", "ä", "a/b", "a%20b", &"x".repeat(65)] {
+            assert_eq!(hub.room(bad).unwrap_err(), HubError::BadName);
+        }
+        hub.room(&"x".repeat(64)).unwrap();
+        hub.room("b").unwrap();
+        assert_eq!(hub.room("c").unwrap_err(), HubError::TooManyRooms(2));
+        assert!(hub.room("b").is_ok(), "a room that is there is always found");
+    }
+
+    #[test]
+    fn a_room_that_was_only_listened_to_is_forgotten() {
+        let hub = Hub::new(HubOptions::default());
+        let (one, two) = (hub.reader("quiet", None).unwrap(), hub.reader("quiet", None).unwrap());
+        drop(one);
+        assert_eq!(hub.rooms(), 1);
+        drop(two);
+        assert_eq!(hub.rooms(), 0);
+        let reader = hub.reader("used", None).unwrap();
+        hub.room("used").unwrap().publish(bytes::Bytes::from_static(b"x")).unwrap().wake();
+        drop(reader);
+        assert_eq!(hub.rooms(), 1, "what was published is still there to be polled");
+    }
+}

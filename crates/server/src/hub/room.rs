@@ -1,0 +1,259 @@
+//! One room: a bounded ring of messages with numbers, read by cursor. A cursor is the number of the next message wanted.
+//!
+//! Waiting is here only as far as it must be atomic with reading; the future is [`super::reader`].
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+use bytes::Bytes;
+
+use super::waiters::{Waiters, Wakes};
+use super::{HubError, HubOptions, Message};
+
+/// How much one read takes at most. The first message is always taken.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit {
+    /// Messages.
+    pub messages: usize,
+    /// Payload bytes.
+    pub bytes: usize,
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Limit { messages: 10_000, bytes: 8 << 20 }
+    }
+}
+
+/// What a read found.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Consecutive messages, the last numbered `next - 1`.
+    pub messages: Vec<Arc<Message>>,
+    /// The cursor to go on with.
+    pub next: u64,
+    /// Messages between the cursor and the first of these that the room no longer had.
+    pub lost: u64,
+}
+
+impl Batch {
+    /// Payload bytes of the messages.
+    pub fn payload_bytes(&self) -> u64 {
+        self.messages.iter().map(|message| message.payload.len() as u64).sum()
+    }
+}
+
+/// A room.
+#[derive(Debug)]
+pub struct Room {
+    name: Box<str>,
+    options: HubOptions,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    ring: VecDeque<Arc<Message>>,
+    ring_bytes: usize,
+    next: u64,
+    overrun: u64,
+    closed: bool,
+    waiters: Waiters,
+}
+
+impl Room {
+    pub(super) fn new(name: &str, options: HubOptions) -> Room {
+        Room { name: name.into(), options, state: Mutex::default() }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Adds a message. Who waits for it is returned and must be woken: by the caller, because from a thread outside a runtime
+    /// each wake-up of a task costs a system call, and a large audience is better woken from inside.
+    ///
+    /// After [`super::Hub::close`] nothing is added.
+    ///
+    /// # Errors
+    /// [`HubError::NotUtf8`].
+    pub fn publish(&self, payload: Bytes) -> Result<Wakes, HubError> {
+        if std::str::from_utf8(&payload).is_err() {
+            return Err(HubError::NotUtf8);
+        }
+        let mut state = self.lock();
+        if state.closed {
+            return Ok(Wakes::default());
+        }
+        state.ring_bytes += payload.len();
+        let id = state.next;
+        state.ring.push_back(Arc::new(Message::new(id, payload)));
+        state.next += 1;
+        while state.ring.len() > self.options.ring_messages.max(1)
+            || (state.ring_bytes > self.options.ring_bytes && state.ring.len() > 1)
+        {
+            let oldest = state.ring.pop_front().map_or(0, |message| message.payload.len());
+            state.ring_bytes -= oldest;
+        }
+        Ok(state.waiters.take())
+    }
+
+    /// The cursor behind the newest message.
+    pub fn next(&self) -> u64 {
+        self.lock().next
+    }
+
+    /// What there is from cursor `after` on. A cursor that the room has not reached yet finds nothing, and `next` says where
+    /// the room is.
+    pub fn read(&self, after: u64, limit: Limit) -> Batch {
+        self.lock().read(after, limit)
+    }
+
+    /// As [`Room::read`], but registers `waker` at `place` if there is nothing. `None`: there never will be.
+    pub(super) fn read_or_wait(&self, after: u64, limit: Limit, place: usize, waker: &Waker) -> Poll<Option<Batch>> {
+        let mut state = self.lock();
+        if after < state.next {
+            state.waiters.stop_waiting(place);
+            return Poll::Ready(Some(state.read(after, limit)));
+        }
+        if state.closed {
+            return Poll::Ready(None);
+        }
+        state.waiters.wait(place, waker);
+        Poll::Pending
+    }
+
+    pub(super) fn join(&self) -> usize {
+        self.lock().waiters.join()
+    }
+
+    pub(super) fn leave(&self, place: usize) {
+        self.lock().waiters.leave(place);
+    }
+
+    pub(super) fn close(&self) -> Wakes {
+        let mut state = self.lock();
+        state.closed = true;
+        state.waiters.take()
+    }
+
+    pub(super) fn waiting(&self) -> u64 {
+        self.lock().waiters.waiting() as u64
+    }
+
+    pub(super) fn overrun(&self) -> u64 {
+        self.lock().overrun
+    }
+
+    /// Nothing was ever published here and nobody listens.
+    pub(super) fn is_unused(&self) -> bool {
+        let state = self.lock();
+        state.next == 0 && state.waiters.joined() == 0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing here panics halfway through a change, so a poisoned state is a whole one.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn read(&mut self, after: u64, limit: Limit) -> Batch {
+        let oldest = self.next - self.ring.len() as u64;
+        if after >= self.next {
+            return Batch { messages: Vec::new(), next: self.next, lost: 0 };
+        }
+        let from = after.max(oldest);
+        let skipped = (from - oldest) as usize;
+        let mut bytes = 0;
+        let mut messages = Vec::with_capacity(self.ring.len().saturating_sub(skipped).min(limit.messages.max(1)));
+        for message in self.ring.range(skipped..) {
+            bytes += message.payload.len();
+            if !messages.is_empty() && (bytes > limit.bytes || messages.len() >= limit.messages) {
+                break;
+            }
+            messages.push(message.clone());
+        }
+        let lost = from - after;
+        self.overrun += lost;
+        Batch { next: from + messages.len() as u64, messages, lost }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn room(ring_messages: usize, ring_bytes: usize) -> Room {
+        Room::new("r", HubOptions { ring_messages, ring_bytes, max_rooms: 1 })
+    }
+
+    #[test]
+    fn text_only_and_nothing_after_the_end() {
+        let room = room(10, 1000);
+        assert_eq!(room.publish(Bytes::from_static(b"a\xff")).unwrap_err(), HubError::NotUtf8);
+        room.publish(Bytes::from_static(b"a")).unwrap().wake();
+        room.close().wake();
+        room.publish(Bytes::from_static(b"b")).unwrap().wake();
+        assert_eq!(room.next(), 1);
+    }
+
+    #[test]
+    fn a_cursor_from_the_future_learns_where_the_room_is() {
+        let room = room(10, 1000);
+        room.publish(Bytes::from_static(b"a")).unwrap().wake();
+        let batch = room.read(u64::MAX, Limit::default());
+        assert_eq!((batch.messages.len(), batch.next, batch.lost), (0, 1, 0));
+    }
+
+    #[test]
+    fn a_message_larger_than_the_ring_is_kept_until_the_next() {
+        let room = room(10, 4);
+        room.publish(Bytes::from_static(b"too long")).unwrap().wake();
+        assert_eq!(room.read(0, Limit { messages: 1, bytes: 1 }).messages.len(), 1);
+        room.publish(Bytes::from_static(b"x")).unwrap().wake();
+        let batch = room.read(0, Limit::default());
+        assert_eq!((batch.messages.len(), batch.lost, room.overrun()), (1, 1, 1));
+    }
+
+    proptest! {
+        /// Against the plainest model: a list of everything ever published.
+        #[test]
+        fn every_message_is_read_in_order_or_reported_lost(
+            ring_messages in 1usize..20, ring_bytes in 1usize..200, limit_messages in 1usize..10, limit_bytes in 1usize..100,
+            sizes in prop::collection::vec(0usize..50, 0..60), reads in prop::collection::vec(any::<bool>(), 60),
+        ) {
+            let room = room(ring_messages, ring_bytes);
+            let limit = Limit { messages: limit_messages, bytes: limit_bytes };
+            let (mut cursor, mut accounted, mut lost) = (0, 0u64, 0u64);
+            for (n, &size) in sizes.iter().enumerate() {
+                room.publish(Bytes::from(vec![b'a' + (n % 26) as u8; size])).unwrap().wake();
+                if !reads[n] {
+                    continue;
+                }
+                let batch = room.read(cursor, limit);
+                prop_assert!(!batch.messages.is_empty() && batch.messages.len() <= limit_messages);
+                prop_assert!(batch.messages.len() == 1 || batch.payload_bytes() <= limit_bytes as u64);
+                for (at, message) in batch.messages.iter().enumerate() {
+                    prop_assert_eq!(message.id, cursor + batch.lost + at as u64);
+                    prop_assert_eq!(message.payload.len(), sizes[message.id as usize]);
+                }
+                prop_assert_eq!(batch.next, cursor + batch.lost + batch.messages.len() as u64);
+                accounted += batch.lost + batch.messages.len() as u64;
+                lost += batch.lost;
+                cursor = batch.next;
+                prop_assert_eq!(accounted, cursor);
+            }
+            prop_assert_eq!(room.overrun(), lost);
+            // The ring holds what it may, and never more.
+            let kept = room.read(0, Limit { messages: usize::MAX, bytes: usize::MAX });
+            prop_assert!(kept.messages.len() <= ring_messages);
+            prop_assert!(kept.messages.len() <= 1 || kept.payload_bytes() <= ring_bytes as u64);
+            prop_assert_eq!(kept.lost + kept.messages.len() as u64, sizes.len() as u64);
+        }
+    }
+}

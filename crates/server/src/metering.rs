@@ -1,0 +1,124 @@
+//! Counting at the server's end of every connection: the live ones are asked, the closed ones are remembered.
+//!
+//! - [`connection`]: what one connection has carried, by layer
+//! - [`exchange`]: one request and its answer, the adapters' only way to count
+//! - [`samples`]: the first request and answer of each kind, byte for byte
+//!
+//! The sum of layers is right at every moment: heads and payloads are what adapters say, bytes are what the meters on the
+//! streams say, and framing is the rest ([`Counters::layer`]). What a connection has not written yet is never counted as
+//! payload. The streams themselves are in [`crate::stream`].
+
+pub mod connection;
+pub mod exchange;
+pub mod samples;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::net::TcpStream;
+use wirecost_model::control::HeadSample;
+use wirecost_model::ledger::{Counters, Flow};
+use wirecost_probe::segments::{ConnectionAccount, SegmentAccount, Settled};
+
+pub use connection::ConnectionMeter;
+pub use exchange::{Exchange, Outcome};
+pub use samples::{SampleKind, Samples};
+
+/// The books of a server.
+#[derive(Debug, Default)]
+pub struct Metering {
+    books: Mutex<Books>,
+    negotiated: Mutex<BTreeMap<String, u64>>,
+    samples: Arc<Samples>,
+}
+
+#[derive(Debug, Default)]
+struct Books {
+    opened: u64,
+    live: HashMap<u64, Arc<ConnectionMeter>>,
+    closed: Counters,
+}
+
+impl Metering {
+    /// Opens the account of a connection that was just accepted. Keeps a duplicate of its descriptor, because the kernel's
+    /// counters must be readable after the library that owns the stream has dropped it.
+    ///
+    /// # Errors
+    /// No descriptor left.
+    pub fn open(&self, stream: &TcpStream, tls: bool) -> std::io::Result<Arc<ConnectionMeter>> {
+        let mut books = self.books();
+        let id = books.opened;
+        let meter = Arc::new(ConnectionMeter::new(id, stream, tls, self.samples.clone())?);
+        books.opened += 1;
+        books.live.insert(id, meter.clone());
+        Ok(meter)
+    }
+
+    /// Closes an account with the last reading of the kernel's counters, where there is one.
+    pub fn close(&self, meter: &ConnectionMeter, last: Option<&Settled>) {
+        let counters = meter.last_counters(last);
+        let mut books = self.books();
+        if books.live.remove(&meter.id()).is_some() {
+            books.closed += counters;
+        }
+    }
+
+    /// Everything counted so far. Asks the kernel once for each live connection, a microsecond or two each; callable from any
+    /// thread.
+    pub fn counters(&self) -> Counters {
+        let (live, mut counters) = {
+            let books = self.books();
+            (books.live.values().cloned().collect::<Vec<_>>(), books.closed)
+        };
+        for meter in live {
+            counters += meter.counters();
+        }
+        counters
+    }
+
+    /// Connections that are open or being settled.
+    pub fn open_connections(&self) -> u64 {
+        self.books().live.len() as u64
+    }
+
+    /// Open connections on which Nagle's algorithm is on.
+    pub fn nagle_connections(&self) -> u64 {
+        let live: Vec<_> = self.books().live.values().cloned().collect();
+        live.iter().filter(|meter| !meter.nodelay()).count() as u64
+    }
+
+    /// Notes what was negotiated on one connection.
+    pub fn negotiated(&self, protocol: String) {
+        *self.negotiated.lock().unwrap_or_else(PoisonError::into_inner).entry(protocol).or_default() += 1;
+    }
+
+    /// What was negotiated, and on how many connections.
+    pub fn all_negotiated(&self) -> BTreeMap<String, u64> {
+        self.negotiated.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The first request and answer of each kind.
+    pub fn samples(&self) -> Vec<HeadSample> {
+        self.samples.all()
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The kernel's share of the counters of one connection.
+fn kernel(account: &ConnectionAccount) -> Counters {
+    let flow = |of: fn(&SegmentAccount) -> u64| Flow { up: of(&account.to_server), down: of(&account.to_client) };
+    Counters {
+        data_segments: flow(|s| s.data_segments),
+        ack_segments: flow(|s| s.pure_acks),
+        control_segments: flow(|s| s.syn + s.fin + s.rst),
+        data_header_bytes: flow(|s| s.data_header_bytes),
+        ack_bytes: flow(|s| s.ack_bytes + s.dsack_bytes),
+        control_bytes: flow(|s| s.control_bytes),
+        retransmit_segments: flow(|s| s.retransmitted_segments),
+        retransmit_bytes: flow(|s| s.retransmitted_bytes + s.retransmitted_header_bytes),
+        ..Counters::default()
+    }
+}

@@ -1,0 +1,82 @@
+//! What a server is told when it starts, and why it may not start.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use wirecost_model::scenario::TlsOptions;
+
+use crate::publisher::PublisherError;
+use crate::tls::TlsError;
+
+/// How a server is to be.
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    /// Where to listen; port 0 means any free port.
+    pub bind: SocketAddr,
+    /// Encryption; plain if absent.
+    pub tls: Option<TlsOptions>,
+    /// Messages that a room keeps for slow readers.
+    pub ring_messages: usize,
+    /// Payload bytes that a room keeps.
+    pub ring_bytes: usize,
+    /// Connections at one time; more are accepted and closed at once. Each takes two file descriptors.
+    pub max_connections: usize,
+    /// How long a write may make no progress before the connection is dropped.
+    pub write_timeout: Duration,
+    /// Cores to run on; empty means any.
+    pub cores: Vec<usize>,
+    /// Commands on stdin, events on stdout.
+    pub control: bool,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        let hub = crate::hub::HubOptions::default();
+        ServerOptions {
+            bind: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls: None,
+            ring_messages: hub.ring_messages,
+            ring_bytes: hub.ring_bytes,
+            max_connections: 16_384,
+            write_timeout: Duration::from_secs(30),
+            cores: Vec::new(),
+            control: false,
+        }
+    }
+}
+
+/// Why a server did not start, or ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// Somebody else listens there.
+    #[error("{0} is in use by another program; choose another port, or port 0 for any free one")]
+    AddressInUse(SocketAddr),
+    /// It cannot listen there.
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// No TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The cores cannot be had.
+    #[error("cannot run on the cores {cores:?}: {source}")]
+    Cores {
+        /// Which.
+        cores: Vec<usize>,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A command that is none, or does not fit here.
+    #[error("bad command: {0}")]
+    Command(String),
+    /// Nothing can be published.
+    #[error(transparent)]
+    Publisher(#[from] PublisherError),
+    /// Pipes, threads, event loop.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}

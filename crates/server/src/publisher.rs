@@ -1,0 +1,240 @@
+//! Publishes on schedule, on a thread of its own: due times come from the plan, sent times from the clock at the moment of
+//! publishing, and both are in the message. Who listens, and over what, is not known here.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use wirecost_model::control::Begin;
+use wirecost_model::envelope::{MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES};
+use wirecost_model::schedule::Schedule;
+use wirecost_model::{Envelope, Histogram};
+use wirecost_probe::clock;
+
+use crate::fan_out::FanOut;
+use crate::hub::{Hub, HubError, Room};
+
+/// Longest sleep at once, so that a stop is noticed, ns.
+const NAP_NS: u64 = 50_000_000;
+
+/// Sequence numbers have 30 bits in an envelope.
+const MAX_SEQUENCE: u32 = (1 << 30) - 1;
+
+/// Why nothing can be published.
+#[derive(Debug, thiserror::Error)]
+pub enum PublisherError {
+    /// The payload cannot carry an envelope, or is larger than any transport carries.
+    #[error("a payload has {MIN_PAYLOAD_BYTES} to {MAX_PAYLOAD_BYTES} bytes, not {0}")]
+    PayloadSize(usize),
+    /// A stream's room cannot be made.
+    #[error("a room cannot be made: {0}")]
+    Room(#[from] HubError),
+    /// No thread.
+    #[error("the publisher's thread cannot be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// What was published.
+#[derive(Debug, Default)]
+pub struct Published {
+    /// Messages, over all streams.
+    pub messages: u64,
+    /// Of these, due in the measured window.
+    pub in_window: u64,
+    /// Sent − due of those in the window, ns.
+    pub lag: Histogram,
+    /// Due times at which the message before was still being published.
+    pub missed_ticks: u64,
+}
+
+/// A publisher at work.
+#[derive(Debug)]
+pub struct Publisher {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Published>,
+}
+
+/// One sequence of messages and its room.
+struct Stream {
+    number: u32,
+    sequence: u32,
+    schedule: Schedule,
+    room: Arc<Room>,
+}
+
+impl Publisher {
+    /// Starts to publish as `begin` says; at once with what is overdue. The thread runs where its creator may run.
+    ///
+    /// # Errors
+    /// [`PublisherError`].
+    pub fn start(begin: Begin, hub: &Hub, fan_out: Arc<FanOut>) -> Result<Publisher, PublisherError> {
+        let streams = streams(&begin, hub)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let thread = std::thread::Builder::new()
+            .name("publisher".into())
+            .spawn(move || publish(&begin, streams, &fan_out, &stopped))?;
+        Ok(Publisher { stop, thread })
+    }
+
+    /// Ends it, within 50 ms and the message that is being published, and tells what was published. Blocks.
+    pub fn finish(self) -> Published {
+        self.stop.store(true, Ordering::Relaxed);
+        // A panic there is a bug; its message is on stderr, and the rest of the report is still worth having.
+        self.thread.join().unwrap_or_default()
+    }
+}
+
+fn streams(begin: &Begin, hub: &Hub) -> Result<Vec<Stream>, PublisherError> {
+    let Some(plan) = &begin.publish else { return Ok(Vec::new()) };
+    if !(MIN_PAYLOAD_BYTES..=MAX_PAYLOAD_BYTES).contains(&plan.payload_bytes) {
+        return Err(PublisherError::PayloadSize(plan.payload_bytes));
+    }
+    let stream = |number: u32, room: &str| {
+        let schedule = Schedule::new(plan.arrivals, plan.rate, plan.seed, u64::from(number));
+        Ok(Stream { number, sequence: 0, schedule, room: hub.room(room)? })
+    };
+    match plan.each_of {
+        None => Ok(vec![stream(0, "all")?]),
+        Some(clients) => (0..clients).map(|client| stream(client, &format!("c{client}"))).collect(),
+    }
+}
+
+/// The thread: the earliest due time of all streams, again and again.
+fn publish(begin: &Begin, mut streams: Vec<Stream>, fan_out: &FanOut, stop: &AtomicBool) -> Published {
+    let mut published = Published::default();
+    let Some(plan) = &begin.publish else { return published };
+    // Refused nowhere that is known; the lag would show it.
+    let _ = clock::set_timer_slack_ns(1);
+    let end_ns = begin.start_ns.saturating_add(begin.window_to_ns);
+    let due_of = |stream: &mut Stream| {
+        let due_ns = begin.start_ns.saturating_add(stream.schedule.next()?);
+        (due_ns < end_ns && stream.sequence <= MAX_SEQUENCE).then_some(due_ns)
+    };
+    let mut due: BinaryHeap<Reverse<(u64, usize)>> =
+        streams.iter_mut().enumerate().filter_map(|(at, stream)| Some(Reverse((due_of(stream)?, at)))).collect();
+    let mut last_due_ns = None;
+    while let Some(Reverse((due_ns, at))) = due.pop() {
+        // Several messages of one instant are one tick.
+        if last_due_ns.is_some_and(|last| last < due_ns) && clock::now_ns() > due_ns {
+            published.missed_ticks += 1;
+        }
+        last_due_ns = Some(due_ns);
+        if !wait(due_ns, stop) {
+            break;
+        }
+        let stream = &mut streams[at];
+        let sent_ns = clock::now_ns();
+        let envelope = Envelope { stream: stream.number, sequence: stream.sequence, due_ns, sent_ns };
+        let payload = Bytes::from(envelope.to_vec(plan.payload_bytes));
+        if let Ok(wakes) = stream.room.publish(payload) {
+            fan_out.wake(wakes);
+            published.messages += 1;
+            if begin.in_window(due_ns) {
+                published.in_window += 1;
+                published.lag.record(sent_ns.saturating_sub(due_ns));
+            }
+        }
+        stream.sequence += 1;
+        if let Some(next_ns) = due_of(stream) {
+            due.push(Reverse((next_ns, at)));
+        }
+    }
+    published
+}
+
+/// Waits for a due time; `false` if it was stopped meanwhile.
+fn wait(due_ns: u64, stop: &AtomicBool) -> bool {
+    loop {
+        if stop.load(Ordering::Relaxed) {
+            return false;
+        }
+        let until_ns = due_ns.min(clock::now_ns().saturating_add(NAP_NS));
+        clock::sleep_until(until_ns);
+        if until_ns == due_ns {
+            return true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wirecost_model::control::Publish;
+    use wirecost_model::schedule::Arrivals;
+    use wirecost_model::units::Rate;
+
+    use super::*;
+    use crate::hub::{HubOptions, Limit};
+
+    fn begin(each_of: Option<u32>, arrivals: Arrivals, payload_bytes: usize) -> Begin {
+        let publish = Publish { each_of, rate: Rate(2000.0), arrivals, payload_bytes, seed: 5 };
+        let (window_from_ns, window_to_ns) = (20_000_000, 60_000_000);
+        Begin { start_ns: clock::now_ns(), window_from_ns, window_to_ns, publish: Some(publish) }
+    }
+
+    /// Everything in a room, as envelopes.
+    fn envelopes(hub: &Hub, room: &str) -> Vec<Envelope> {
+        let batch = hub.find(room).unwrap().read(0, Limit { messages: usize::MAX, bytes: usize::MAX });
+        batch.messages.iter().map(|message| Envelope::read(&message.payload).unwrap()).collect()
+    }
+
+    fn run_to_the_end(begin: &Begin) -> (Arc<Hub>, Published) {
+        let hub = Hub::new(HubOptions::default());
+        let publisher = Publisher::start(begin.clone(), &hub, Arc::default()).unwrap();
+        let published = publisher.thread.join().unwrap();
+        (hub, published)
+    }
+
+    #[test]
+    fn every_due_time_of_every_stream_is_published_once_and_never_early() {
+        for (each_of, arrivals) in
+            [(None, Arrivals::Periodic), (Some(3), Arrivals::Poisson), (Some(2), Arrivals::Burst { size: 4 })]
+        {
+            let begin = begin(each_of, arrivals, 64);
+            let (hub, published) = run_to_the_end(&begin);
+            let rooms: Vec<(u32, String)> = match each_of {
+                None => vec![(0, "all".into())],
+                Some(n) => (0..n).map(|c| (c, format!("c{c}"))).collect(),
+            };
+            let (mut messages, mut in_window) = (0, 0);
+            for (number, room) in rooms {
+                let got = envelopes(&hub, &room);
+                let due: Vec<u64> = Schedule::new(arrivals, Rate(2000.0), 5, u64::from(number))
+                    .map(|offset| begin.start_ns + offset)
+                    .take_while(|&due_ns| due_ns < begin.start_ns + begin.window_to_ns)
+                    .collect();
+                assert_eq!(got.iter().map(|e| e.due_ns).collect::<Vec<_>>(), due);
+                assert!(got.iter().enumerate().all(|(at, e)| e.stream == number && e.sequence == at as u32));
+                assert!(got.iter().all(|e| e.sent_ns >= e.due_ns));
+                messages += due.len() as u64;
+                in_window += due.iter().filter(|&&due_ns| begin.in_window(due_ns)).count() as u64;
+            }
+            assert_eq!((published.messages, published.in_window, published.lag.count()), (messages, in_window, in_window));
+        }
+    }
+
+    #[test]
+    fn due_times_that_pass_while_publishing_are_missed_ticks() {
+        let mut begin = begin(None, Arrivals::Periodic, 32);
+        begin.start_ns -= 1_000_000_000; // all of it is overdue
+        let (_, published) = run_to_the_end(&begin);
+        assert_eq!(published.missed_ticks, published.messages - 1);
+        begin.publish = None;
+        assert_eq!(run_to_the_end(&begin).1.messages, 0);
+    }
+
+    #[test]
+    fn stops_when_told_and_refuses_what_cannot_be() {
+        let mut long = begin(None, Arrivals::Periodic, 32);
+        long.start_ns += 3_600_000_000_000;
+        let hub = Hub::new(HubOptions { max_rooms: 2, ..HubOptions::default() });
+        let publisher = Publisher::start(long, &hub, Arc::default()).unwrap();
+        assert_eq!(publisher.finish().messages, 0);
+        let start = |begin| Publisher::start(begin, &hub, Arc::default()).unwrap_err();
+        assert!(matches!(start(begin(None, Arrivals::Periodic, 31)), PublisherError::PayloadSize(31)));
+        assert!(matches!(start(begin(Some(9), Arrivals::Periodic, 32)), PublisherError::Room(HubError::TooManyRooms(2))));
+    }
+}

@@ -1,0 +1,80 @@
+//! Short polling: whatever there is, at once. `after` is the cursor; without it the answer says where the room is.
+//!
+//! A client that sends `If-None-Match`, or asks with `etag=1`, gets entity tags: the tag of a room is its `next`, and 304 says
+//! that nothing came since (RFC 9110 §13.1.2). Others do not pay for the header.
+
+use std::sync::Arc;
+
+use hyper::http::{HeaderValue, StatusCode, header, request};
+
+use super::poll_answer;
+use crate::answer::{Answer, Refusal};
+use crate::context::Context;
+use crate::hub::{self, Batch, Limit, Room};
+use crate::metering::{Outcome, SampleKind};
+use crate::query::Query;
+
+/// Answers a poll.
+///
+/// # Errors
+/// 400.
+pub fn answer(parts: &request::Parts, context: &Context) -> Result<Answer, Refusal> {
+    let query = Query::of(parts);
+    let after = query.after()?;
+    hub::check_name(query.room())?;
+    // A room that nobody has published in is not made for being asked about.
+    let room = context.hub().find(query.room());
+    let next = room.as_ref().map_or(0, |room| room.next());
+
+    let if_none_match = parts.headers.get(header::IF_NONE_MATCH);
+    if if_none_match.is_some_and(|tags| matches(tags, next)) {
+        let answer = tagged(Answer::empty(StatusCode::NOT_MODIFIED), next);
+        return Ok(answer.meaning(Outcome::Empty, Some(SampleKind::EmptyPoll)));
+    }
+    let wants_tags = if_none_match.is_some() || query.get("etag") == Some("1");
+    let batch = read(room, after, next);
+    if after == Some(batch.next) && !wants_tags {
+        return Ok(poll_answer::nothing());
+    }
+    let answer = poll_answer::batch(&batch)?;
+    Ok(if wants_tags { tagged(answer, batch.next) } else { answer })
+}
+
+fn read(room: Option<Arc<Room>>, after: Option<u64>, next: u64) -> Batch {
+    match (room, after) {
+        (Some(room), Some(after)) => room.read(after, Limit::default()),
+        _ => Batch { messages: Vec::new(), next, lost: 0 },
+    }
+}
+
+/// To be asked about again each time (`no-cache`), which is what the tag is for.
+fn tagged(answer: Answer, next: u64) -> Answer {
+    // Digits and quotation marks are always a header value.
+    let Ok(tag) = HeaderValue::from_str(&format!("\"{next}\"")) else { return answer };
+    answer.with(header::ETAG, tag).with(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))
+}
+
+/// Whether one of the tags is the room's, weak or strong.
+fn matches(tags: &HeaderValue, next: u64) -> bool {
+    let is_ours = |tag: &str| {
+        let tag = tag.trim();
+        let opaque = tag.strip_prefix("W/").unwrap_or(tag).strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+        tag == "*" || opaque == Some(next.to_string().as_str())
+    };
+    tags.to_str().is_ok_and(|tags| tags.split(',').any(is_ours))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_match_as_the_standard_says() {
+        for tags in ["\"7\"", "W/\"7\"", "\"6\", \"7\"", "*", " \"7\" "] {
+            assert!(matches(&HeaderValue::from_static(tags), 7), "{tags}");
+        }
+        for tags in ["7", "\"77\"", "\"\"", "", "w/\"7\"", "\"7"] {
+            assert!(!matches(&HeaderValue::from_static(tags), 7), "{tags}");
+        }
+    }
+}
