@@ -14,7 +14,8 @@ fn said_by(program: &str, arguments: &[&str]) -> Option<String> {
 fn main() {
     let commit = said_by("git", &["rev-parse", "HEAD"]).unwrap_or_else(|| "unknown".into());
     // Results do not change the program; a record written into the checkout must not make the next run "dirty".
-    let changed = said_by("git", &["status", "--porcelain", "--untracked-files=no", "--", ".", ":!results"]).is_some_and(|text| !text.is_empty());
+    let changed = said_by("git", &["status", "--porcelain", "--untracked-files=no", "--", ".", ":!results"])
+        .is_some_and(|text| !text.is_empty());
     println!("cargo:rustc-env=WIRECOST_COMMIT={commit}{}", if changed { "-dirty" } else { "" });
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
     println!("cargo:rustc-env=WIRECOST_RUSTC={}", said_by(&rustc, &["--version"]).unwrap_or_default());
@@ -22,7 +23,8 @@ fn main() {
     let lock = std::fs::read_to_string("../../Cargo.lock").unwrap_or_default();
     let mut versions = Vec::new();
     for package in lock.split("[[package]]") {
-        let field = |key: &str| package.lines().find_map(|line| line.strip_prefix(&format!("{key} = ")).map(|v| v.trim_matches('"')));
+        let field =
+            |key: &str| package.lines().find_map(|line| line.strip_prefix(&format!("{key} = ")).map(|v| v.trim_matches('"')));
         if let (Some(name), Some(version)) = (field("name"), field("version")) {
             if MEASURED_WITH.contains(&name) {
                 versions.push(format!("{name}={version}"));

@@ -101,6 +101,9 @@ pub struct RunArgs {
     /// Exit 0 even if a gate voided a trial
     #[arg(long)]
     pub allow_void: bool,
+    /// Keep a packet capture of every trial (needs dumpcap; for bytes, not for latency)
+    #[arg(long)]
+    pub capture: bool,
     /// A short word for this machine in the record's name
     #[arg(long, value_name = "WORD", default_value = "local")]
     pub alias: String,

@@ -22,7 +22,9 @@ pub fn width() -> usize {
 
 /// Whether colours are wanted on standard output.
 pub fn colour(no_color: bool) -> bool {
-    let refused = no_color || std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()) || std::env::var_os("TERM").is_some_and(|t| t == "dumb");
+    let refused = no_color
+        || std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
+        || std::env::var_os("TERM").is_some_and(|t| t == "dumb");
     !refused && std::io::stdout().is_terminal()
 }
 

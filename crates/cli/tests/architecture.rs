@@ -7,15 +7,31 @@ use std::process::Command;
 /// Crate → the crates of the workspace it may use, then the others. Whatever is not listed is forbidden.
 /// `benches` and the development dependencies of any crate are outside: they may look at everything.
 const ARROWS: &[(&str, &[&str], &[&str])] = &[
-    ("wirecost-model", &[], &["base64", "crc32fast", "hdrhistogram", "schemars", "serde", "serde-saphyr", "serde_json", "thiserror"]),
+    (
+        "wirecost-model",
+        &[],
+        &["base64", "crc32fast", "hdrhistogram", "schemars", "serde", "serde-saphyr", "serde_json", "thiserror"],
+    ),
     ("wirecost-wire", &[], &["bytes", "memchr", "serde", "serde_json", "thiserror"]),
     ("wirecost-probe", &["wirecost-model"], &["libc", "rustix", "thiserror", "tokio"]),
     (
         "wirecost-server",
         &["wirecost-model", "wirecost-wire", "wirecost-probe"],
         &[
-            "bytes", "futures-util", "http", "http-body-util", "hyper", "hyper-util", "rcgen", "rustls", "serde_json", "socket2", "thiserror",
-            "tokio", "tokio-rustls", "tokio-tungstenite",
+            "bytes",
+            "futures-util",
+            "http",
+            "http-body-util",
+            "hyper",
+            "hyper-util",
+            "rcgen",
+            "rustls",
+            "serde_json",
+            "socket2",
+            "thiserror",
+            "tokio",
+            "tokio-rustls",
+            "tokio-tungstenite",
         ],
     ),
     (

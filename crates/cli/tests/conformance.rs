@@ -21,8 +21,19 @@ const WORKLOADS: &[(&str, &str)] = &[
 ];
 
 /// Gates that hold on any machine, however busy.
-const CERTAIN_GATES: &[&str] =
-    &["accounted", "lost", "duplicated", "reordered", "corrupted", "clients_held", "errors", "nagle", "negotiated", "ledger_residual", "layers"];
+const CERTAIN_GATES: &[&str] = &[
+    "accounted",
+    "lost",
+    "duplicated",
+    "reordered",
+    "corrupted",
+    "clients_held",
+    "errors",
+    "nagle",
+    "negotiated",
+    "ledger_residual",
+    "layers",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")

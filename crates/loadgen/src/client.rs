@@ -10,7 +10,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::watch;
 use wirecost_model::control::Begin;
-use wirecost_model::rng::Rng;
 use wirecost_model::{Envelope, StreamCheck, TransportKind};
 use wirecost_probe::clock::now_ns;
 use wirecost_probe::meter::Meter;
@@ -71,7 +70,8 @@ pub(crate) struct Context {
     pub number: u32,
     /// Whether its messages come back.
     pub echo: bool,
-    pub seed: u64,
+    /// Where in the first interval it starts to poll, 0..1.
+    pub phase: f64,
     pub pacer: Pacer,
     pub stage: watch::Receiver<Stage>,
     pub socket_meter: Arc<Meter>,
@@ -103,11 +103,11 @@ impl Context {
         }
     }
 
-    /// The poll starts of this client, from a random phase of the first interval.
+    /// The poll starts of this client, from its phase of the first interval.
     pub async fn ticker(&self) -> Ticker {
         let Some(begin) = self.begun().await else { return std::future::pending().await };
         let period_ns = self.target.arm.interval.unwrap_or_default().ns().max(1);
-        let phase_ns = (Rng::new(self.seed, u64::from(self.number)).unit() * period_ns as f64) as u64;
+        let phase_ns = (self.phase * period_ns as f64) as u64;
         let window_ns = [begin.start_ns + begin.window_from_ns, begin.start_ns + begin.window_to_ns];
         let pacing = self.target.arm.pacing;
         Ticker::new(self.pacer.clone(), pacing, period_ns, begin.start_ns + phase_ns, window_ns, Rc::clone(&self.shared.ticks))

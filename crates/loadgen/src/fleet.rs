@@ -226,6 +226,9 @@ impl Fleet {
             }
         }
         if connected < clients {
+            if first.is_empty() {
+                first = "a thread of the load generator ended early".into();
+            }
             return Err(FleetError::Connect { failed: clients - connected, clients, first });
         }
         Ok(())

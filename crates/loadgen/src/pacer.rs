@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::sync::Notify;
 use wirecost_model::Histogram;
+use wirecost_model::rng::Rng;
 use wirecost_model::scenario::Pacing;
 use wirecost_probe::clock::now_ns;
 use wirecost_probe::timer::Timer;
@@ -132,6 +133,18 @@ impl Drop for Until {
     }
 }
 
+/// A random phase for each of n pollers, 0..1: one in each n-th part of the interval, the parts dealt at random.
+///
+/// Each phase by itself is uniform, and no two pollers march in step with the publisher or each other; but together they
+/// cover the interval evenly. Independent phases of few clients would not, and the whole trial would inherit their gaps:
+/// with 20 clients the median wait of a trial strayed 8 % from half the interval.
+pub fn phases(clients: u32, seed: u64) -> Vec<f64> {
+    let mut rng = Rng::new(seed, 0x0FA5E);
+    let mut parts: Vec<u32> = (0..clients).collect();
+    rng.shuffle(&mut parts);
+    parts.into_iter().map(|part| (f64::from(part) + rng.unit()) / f64::from(clients)).collect()
+}
+
 /// What a ticker has counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Ticks {
@@ -222,6 +235,14 @@ mod tests {
             }
             assert_eq!(*order.borrow(), [1, 2, 3, 4, 5]);
         });
+    }
+
+    #[test]
+    fn phases_are_one_in_each_part() {
+        let mut dealt = phases(50, 7);
+        assert_ne!(dealt, phases(50, 8));
+        dealt.sort_by(f64::total_cmp);
+        assert!(dealt.iter().enumerate().all(|(n, phase)| (phase * 50.0) as usize == n), "{dealt:?}");
     }
 
     #[test]

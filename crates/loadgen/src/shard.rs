@@ -13,7 +13,7 @@ use wirecost_probe::meter::Meter;
 
 use crate::client::{Context, Shared, Stage, live};
 use crate::fleet::{ClientReport, FleetPlan};
-use crate::pacer::Pacer;
+use crate::pacer::{Pacer, phases};
 use crate::recorder::Recorder;
 
 /// Connections that a shard opens at the same time.
@@ -72,6 +72,7 @@ async fn clients(
     });
     let ramp = Arc::new(Semaphore::new(CONNECTING_AT_ONCE));
     let (target, script) = (Rc::new(plan.target.clone()), Rc::new(plan.script.clone()));
+    let phases = phases(plan.clients, plan.seed);
     let mut lives = Vec::with_capacity(numbers.len());
     for number in numbers {
         let context = Context {
@@ -79,7 +80,7 @@ async fn clients(
             script: Rc::clone(&script),
             number,
             echo: plan.script.outstanding.is_some(),
-            seed: plan.seed,
+            phase: phases[number as usize],
             pacer: pacer.clone(),
             stage: stage.clone(),
             socket_meter: Arc::clone(&socket_meter),

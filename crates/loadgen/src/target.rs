@@ -31,7 +31,19 @@ impl Target {
     /// # Errors
     /// A certificate that does not parse.
     pub fn tls(&self) -> Result<Option<Arc<ClientConfig>>, rustls::Error> {
-        let Some(options) = self.arm.tls else { return Ok(None) };
+        self.arm.tls.map(|options| self.tls_with(options)).transpose().map(|config| config.map(Arc::new))
+    }
+
+    /// Settings for a library that wants some even for plain connections: they trust nobody, and spare it
+    /// reading the machine's certificates for each client.
+    ///
+    /// # Errors
+    /// As [`Target::tls`].
+    pub fn tls_or_none_to_trust(&self) -> Result<ClientConfig, rustls::Error> {
+        self.tls_with(self.arm.tls.unwrap_or_default())
+    }
+
+    fn tls_with(&self, options: TlsOptions) -> Result<ClientConfig, rustls::Error> {
         let mut roots = RootCertStore::empty();
         if let Some(der) = &self.certificate_der {
             roots.add(CertificateDer::from(der.clone()))?;
@@ -47,7 +59,7 @@ impl Target {
         if !options.resume {
             config.resumption = rustls::client::Resumption::disabled();
         }
-        Ok(Some(Arc::new(config)))
+        Ok(config)
     }
 }
 

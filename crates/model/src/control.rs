@@ -3,6 +3,7 @@
 //! events out). Shapes only; who reads and writes them is the runner's and the server's business.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -161,6 +162,8 @@ pub struct TrialOrder {
     pub server_cores: Vec<usize>,
     /// Cores for the load generator; empty = any.
     pub client_cores: Vec<usize>,
+    /// Keep a packet capture of the trial in this file.
+    pub capture: Option<PathBuf>,
 }
 
 /// What a trial process tells the runner.

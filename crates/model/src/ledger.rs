@@ -60,7 +60,7 @@ pub enum Layer {
     TlsHandshake,
     /// TLS record headers, tags, tickets and alerts.
     TlsRecord,
-    /// IP, TCP and link headers of segments that carry data.
+    /// IP and TCP headers of segments that carry data.
     TcpData,
     /// Segments that only acknowledge.
     TcpAck,
@@ -287,7 +287,7 @@ pub struct PhaseCounters {
 pub struct InterfaceAccount {
     /// Frames that the interface carried, both directions, whole trial.
     pub frames: u64,
-    /// Bytes that the interface carried, link headers included.
+    /// Bytes that the interface carried, as IP packets: without link headers.
     pub bytes: u64,
     /// Frames that the ledger accounts for.
     pub ledger_frames: u64,

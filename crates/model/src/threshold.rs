@@ -103,6 +103,7 @@ impl Threshold {
             ("<=", Comparison::AtMost),
             (">=", Comparison::AtLeast),
             ("==", Comparison::Equal),
+            ("!=", Comparison::NotEqual),
             ("<", Comparison::Less),
             (">", Comparison::More),
         ];
@@ -111,20 +112,15 @@ impl Threshold {
         else {
             return Err(format!("`{text}` is no condition; write such as `websocket.delivery.p99 < 50ms` or `lost == 0`"));
         };
-        let (arm, metric) = if METRICS.contains(&left) {
-            (None, left)
-        } else {
-            let (arm, metric) = left.split_once('.').unwrap_or(("", left));
-            (Some(arm.to_string()), metric)
+        let name = |a: &crate::scenario::Arm| a.options.name.clone().unwrap_or_else(|| a.transport.row().name.to_string());
+        // Arms' names may contain dots, so they are looked for and not split off.
+        let of_arm = scenario.arms.iter().map(name).find_map(|arm| Some((left.strip_prefix(&arm)?.strip_prefix('.')?, arm)));
+        let (arm, metric) = match of_arm {
+            Some((metric, arm)) => (Some(arm), metric),
+            None => (None, left),
         };
         if !METRICS.contains(&metric) {
-            return Err(format!("`{metric}` is not a metric; there are {}", METRICS.join(", ")));
-        }
-        if let Some(arm) = &arm {
-            let name = |a: &crate::scenario::Arm| a.options.name.clone().unwrap_or_else(|| a.transport.row().name.to_string());
-            if !scenario.arms.iter().any(|a| name(a) == *arm) {
-                return Err(format!("no arm is called `{arm}`"));
-            }
+            return Err(format!("`{metric}` is neither a metric nor an arm's; metrics are {}", METRICS.join(", ")));
         }
         let timed = metric.starts_with("delivery.") || metric.starts_with("service.");
         let value = if timed {
@@ -133,5 +129,26 @@ impl Threshold {
             right.parse::<f64>().map_err(|_| format!("`{right}` is not a number"))?
         };
         Ok(Threshold { text: text.to_string(), arm, metric: metric.to_string(), comparison, value })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_arms_with_dots_and_refuses_what_is_not_there() {
+        let yaml = "name: a\nquestion: b\nworkload: { push: { rate: 10/s } }\narms: [{ sse: { name: tls 1.3 } }, websocket]\n";
+        let scenario = crate::scenario::load(yaml).expect("valid").scenario;
+        let threshold = Threshold::parse("tls 1.3.delivery.p99 < 50ms", &scenario).expect("valid");
+        assert_eq!(
+            (threshold.arm.as_deref(), threshold.metric.as_str(), threshold.value),
+            (Some("tls 1.3"), "delivery.p99", 5e7)
+        );
+        assert_eq!(threshold.opposite().comparison, Comparison::AtLeast);
+        assert_eq!(Threshold::parse("lost != 0", &scenario).expect("valid").arm, None);
+        for wrong in ["sse.lost == 0", "delivery.p99 < 50", "lost = 0", "speed > 3", "lost == some"] {
+            assert!(Threshold::parse(wrong, &scenario).is_err(), "{wrong}");
+        }
     }
 }

@@ -18,6 +18,7 @@ pub mod server_process;
 pub mod store;
 pub mod trial;
 
+mod capture;
 mod trial_process;
 
 /// The time now, UTC, RFC 3339 to the second. The only calendar of the workspace.

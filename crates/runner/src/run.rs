@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::Duration;
 
 use wirecost_model::control::{Progress, TrialEvent, TrialOrder, TrialOutput};
-use wirecost_model::record::{GateResult, Trial};
+use wirecost_model::record::{GateResult, Trial, trial_file_stem};
 use wirecost_model::{Cell, Plan, TrialSpec};
 
 use crate::preflight::Ground;
@@ -71,7 +71,7 @@ pub trait Observer {
     fn ended(&mut self, cell: &Cell, trial: &Trial);
 }
 
-/// Runs what is missing of the plan.
+/// Runs what is missing of the plan; `command` starts a trial process, `capture` keeps its packets.
 ///
 /// # Errors
 /// [`RunError`] at the first trial that gives no numbers; everything before is on disk.
@@ -80,6 +80,7 @@ pub fn run(
     ground: &Ground,
     store: &Store,
     command: &[OsString],
+    capture: bool,
     interrupts: &Interrupts,
     observer: &mut dyn Observer,
 ) -> Result<Ending, RunError> {
@@ -96,6 +97,7 @@ pub fn run(
             wire: ground.wire,
             server_cores: ground.server_cores.clone(),
             client_cores: ground.client_cores.clone(),
+            capture: capture.then(|| store.dir().join("trials").join(format!("{}.pcapng", trial_file_stem(spec.index, &cell.config.name)))),
         };
         let mut process = TrialProcess::start(command, &order).map_err(RunError::Start)?;
         let Some(mut output) = finish(&mut process, spec, cell, interrupts, observer)? else { return Ok(Ending::Interrupted) };

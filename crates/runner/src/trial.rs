@@ -20,6 +20,7 @@ use wirecost_probe::machine_state::MachineState;
 use wirecost_probe::namespace::{PrivateNetwork, enter_private};
 use wirecost_probe::{affinity, interface, limits, process};
 
+use crate::capture::Capture;
 use crate::server_process::{ServerError, ServerProcess};
 use crate::utc_now;
 
@@ -88,6 +89,8 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
     wirecost_probe::clock::set_timer_slack_ns(1)?;
     let wire_before = if private { Some(interface::Counters::read("lo")?) } else { None };
 
+    let capture = order.capture.as_deref().map(Capture::start).transpose()?;
+
     let mut server = ServerProcess::start(server)?;
     let ready = server.ready().clone();
     let script = Script::new(&order.cell.workload, order.cell.clients, order.spec.seed);
@@ -133,8 +136,9 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
         Some(before) => Some(quiet_interface(before)?),
         None => None,
     };
+    let capture_dropped = capture.map(Capture::stop).transpose()?.unwrap_or(0);
     let readings = Readings { before, connected, window, drained };
-    Ok(Sum { order, script: trial.script, series: trial.series, started_utc, begin, readings, nagle, clients, report, wire }
+    Ok(Sum { order, script: trial.script, series: trial.series, started_utc, begin, readings, nagle, clients, report, wire, capture_dropped }
         .output())
 }
 
@@ -328,6 +332,7 @@ struct Sum<'a> {
     clients: ClientReport,
     report: ServerReport,
     wire: Option<interface::Counters>,
+    capture_dropped: u64,
 }
 
 impl Sum<'_> {
@@ -359,6 +364,9 @@ impl Sum<'_> {
         let mut errors: BTreeMap<String, u64> = std::mem::take(&mut self.clients.errors);
         if self.clients.negative_latencies > 0 {
             errors.insert("negative latency".into(), self.clients.negative_latencies);
+        }
+        if self.capture_dropped > 0 {
+            errors.insert("packets missing in the capture".into(), self.capture_dropped);
         }
         let trial = Trial {
             index: self.order.spec.index,

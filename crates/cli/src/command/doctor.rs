@@ -9,7 +9,17 @@ use crate::exit;
 pub fn doctor() -> Outcome {
     let machine = machine::read();
     let say = |ok: bool, what: &str, text: String| println!("{} {what:<16} {text}", if ok { "ok  " } else { "note" });
-    say(true, "machine", format!("{}, {} cores, {:.1} GiB, {}", machine.cpu_model, machine.cores_online, machine.memory_bytes as f64 / (1u64 << 30) as f64, machine.kernel));
+    say(
+        true,
+        "machine",
+        format!(
+            "{}, {} cores, {:.1} GiB, {}",
+            machine.cpu_model,
+            machine.cores_online,
+            machine.memory_bytes as f64 / (1u64 << 30) as f64,
+            machine.kernel
+        ),
+    );
     let cores = affinity::available_cores();
     if cores.len() > 1 {
         say(true, "cores", format!("{} usable: the server gets one of its own", cores.len()));
@@ -23,7 +33,11 @@ pub fn doctor() -> Outcome {
     let (soft, hard) = limits::nofile()?;
     say(hard >= 4096, "file descriptors", format!("{soft} (hard {hard}): up to about {} clients", hard.saturating_sub(64) / 2));
     if let Some(governor) = &machine.governor {
-        say(governor == "performance", "cpu governor", format!("{governor}{}", if governor == "performance" { "" } else { "; `performance` gives steadier numbers" }));
+        say(
+            governor == "performance",
+            "cpu governor",
+            format!("{governor}{}", if governor == "performance" { "" } else { "; `performance` gives steadier numbers" }),
+        );
     }
     if let Some(clock) = &machine.clock_source {
         say(clock == "tsc" || clock == "kvm-clock" || clock == "arch_sys_counter", "clock source", clock.clone());

@@ -20,7 +20,7 @@ pub fn man() -> Outcome {
     clap_mangen::Man::new(command.clone()).render(&mut stdout)?;
     for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
         let name = format!("wirecost-{}", sub.get_name());
-        clap_mangen::Man::new(sub.clone().name(name)).render(&mut stdout)?;
+        clap_mangen::Man::new(sub.clone()).title(name).render(&mut stdout)?;
     }
     Ok(exit::OK)
 }

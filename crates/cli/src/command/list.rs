@@ -31,7 +31,8 @@ fn transports() {
 }
 
 fn entries(dir: &Path, keep: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>, Failure> {
-    let read = std::fs::read_dir(dir).map_err(|error| Failure::new(exit::INPUT_MISSING, format!("{}: {error}", dir.display())))?;
+    let read =
+        std::fs::read_dir(dir).map_err(|error| Failure::new(exit::INPUT_MISSING, format!("{}: {error}", dir.display())))?;
     let mut paths: Vec<PathBuf> = read.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| keep(path)).collect();
     paths.sort();
     Ok(paths)
@@ -42,7 +43,9 @@ fn scenarios(dir: &Path) -> Result<(), Failure> {
         let text = std::fs::read_to_string(&path)?;
         match scenario::load(&text) {
             Ok(loaded) => println!("{:<40} {}", path.display().to_string(), loaded.scenario.question),
-            Err(problems) => println!("{:<40} invalid: {} problems, see `wirecost validate`", path.display().to_string(), problems.len()),
+            Err(problems) => {
+                println!("{:<40} invalid: {} problems, see `wirecost validate`", path.display().to_string(), problems.len())
+            }
         }
     }
     Ok(())
@@ -54,7 +57,12 @@ fn results(dir: &Path) -> Result<(), Failure> {
             Ok(run) => {
                 let void = run.record.trials.iter().filter(|trial| trial.is_void()).count();
                 let state = if run.record.complete { "complete" } else { "incomplete" };
-                println!("{}\n  {}\n  {} trials, {state}, {void} void", path.display(), run.record.question, run.record.trials.len());
+                println!(
+                    "{}\n  {}\n  {} trials, {state}, {void} void",
+                    path.display(),
+                    run.record.question,
+                    run.record.trials.len()
+                );
             }
             Err(error) => println!("{}\n  unreadable: {error}", path.display()),
         }

@@ -13,7 +13,7 @@ use wirecost_model::threshold::Threshold;
 use wirecost_model::units::Span;
 use wirecost_model::{Plan, scenario};
 use wirecost_probe::machine;
-use wirecost_report::{export, html, load, stats, terminal};
+use wirecost_report::{export, load, stats, terminal};
 use wirecost_runner::preflight::{self, Ground};
 use wirecost_runner::run::{self as runner, Ending, Interrupts};
 use wirecost_runner::store::{Store, folder_name};
@@ -109,8 +109,17 @@ fn override_scenario(args: &RunArgs, loaded: &mut Loaded) {
 
 fn show_plan(job: &Job) {
     let Job { file, plan, ground, .. } = job;
-    println!("{}: {} cells, {} trials, at least {:.0} s", file.display(), plan.cells.len(), plan.trials.len(), plan.least_duration_ns() as f64 / 1e9);
-    println!("  network: {:?}; server on cores {:?}, load generator on cores {:?}", ground.wire, ground.server_cores, ground.client_cores);
+    println!(
+        "{}: {} cells, {} trials, at least {:.0} s",
+        file.display(),
+        plan.cells.len(),
+        plan.trials.len(),
+        plan.least_duration_ns() as f64 / 1e9
+    );
+    println!(
+        "  network: {:?}; server on cores {:?}, load generator on cores {:?}",
+        ground.wire, ground.server_cores, ground.client_cores
+    );
     for trial in &plan.trials {
         let cell = &plan.cells[trial.cell];
         println!("  {:>4}  block {:>2}  {:<40} {} clients", trial.index + 1, trial.block + 1, cell.label(), cell.clients);
@@ -153,14 +162,19 @@ fn run_job(job: &Job, args: &RunArgs, interrupts: &Interrupts) -> Outcome {
         ui.line("note: a debug build measures itself; use `cargo run --release`");
     }
     let command: Vec<OsString> = vec![std::env::current_exe()?.into(), "trial".into()];
-    let ended = runner::run(&job.plan, &job.ground, &store, &command, interrupts, &mut ui);
+    let ended = runner::run(&job.plan, &job.ground, &store, &command, args.capture, interrupts, &mut ui);
     ui.finish();
     // Whatever ended it, what is finished becomes a record.
     let record = assemble(job, store.trials()?, provenance);
     let run = write(&store, &record)?;
     let ending = ended.map_err(|error| {
         let failure = Failure::from(error);
-        let kept = format!("{} of {} trials are kept in {}; `--resume` runs the rest", record.trials.len(), job.plan.trials.len(), store.dir().display());
+        let kept = format!(
+            "{} of {} trials are kept in {}; `--resume` runs the rest",
+            record.trials.len(),
+            job.plan.trials.len(),
+            store.dir().display()
+        );
         Failure::new(failure.exit, format!("{}\n  {kept}", failure.text))
     })?;
     show(job, args, &store, &run)?;
@@ -178,7 +192,8 @@ fn create(job: &Job, args: &RunArgs, started: &str) -> Result<Store, Failure> {
 
 /// The newest record of the same plan that lacks trials.
 fn unfinished(job: &Job, args: &RunArgs) -> Result<Store, Failure> {
-    let mut dirs: Vec<PathBuf> = std::fs::read_dir(&args.out).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path()).collect();
+    let mut dirs: Vec<PathBuf> =
+        std::fs::read_dir(&args.out).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path()).collect();
     dirs.sort();
     for dir in dirs.iter().rev() {
         let Ok(store) = Store::open(dir) else { continue };
@@ -194,7 +209,11 @@ fn unfinished(job: &Job, args: &RunArgs) -> Result<Store, Failure> {
 }
 
 fn provenance(job: &Job, started: &str) -> Provenance {
-    let dependencies = env!("WIRECOST_DEPENDENCIES").split(',').filter_map(|pair| pair.split_once('=')).map(|(name, version)| (name.to_string(), version.to_string())).collect();
+    let dependencies = env!("WIRECOST_DEPENDENCIES")
+        .split(',')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, version)| (name.to_string(), version.to_string()))
+        .collect();
     let environment: BTreeMap<String, String> =
         ENVIRONMENT.iter().filter_map(|name| Some(((*name).to_string(), std::env::var(name).ok()?))).collect();
     Provenance {
@@ -255,7 +274,6 @@ fn write(store: &Store, record: &Record) -> Result<load::Run, Failure> {
     let run = load::read_dir(store.dir()).map_err(|error| Failure::new(exit::UNEXPECTED, error.to_string()))?;
     store.write("cells.csv", export::csv(&run).as_bytes())?;
     store.write("README.md", export::markdown(&run).as_bytes())?;
-    store.write("report.html", html::render(std::slice::from_ref(&run)).as_bytes())?;
     Ok(run)
 }
 

@@ -14,8 +14,8 @@ use crate::failure::Failure;
 pub fn trial() -> Outcome {
     let mut order = String::new();
     std::io::stdin().read_to_string(&mut order)?;
-    let order: TrialOrder =
-        serde_json::from_str(&order).map_err(|error| Failure::new(exit::USAGE, format!("`trial` is started by `run`: {error}")))?;
+    let order: TrialOrder = serde_json::from_str(&order)
+        .map_err(|error| Failure::new(exit::USAGE, format!("`trial` is started by `run`: {error}")))?;
     let mut stdout = std::io::stdout().lock();
     let mut tell = |event: TrialEvent| {
         if let Ok(mut line) = serde_json::to_vec(&event) {

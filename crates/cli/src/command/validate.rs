@@ -24,8 +24,12 @@ pub fn load_all(files: &[impl AsRef<Path>]) -> Result<Vec<(String, Loaded)>, Fai
     let mut problems = Vec::new();
     for file in files {
         let file = file.as_ref();
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| Failure::new(exit::INPUT_MISSING, format!("{}: {error}; `wirecost list scenarios` shows what there is", file.display())))?;
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            Failure::new(
+                exit::INPUT_MISSING,
+                format!("{}: {error}; `wirecost list scenarios` shows what there is", file.display()),
+            )
+        })?;
         match scenario::load(&text) {
             Ok(scenario) => loaded.push((text, scenario)),
             Err(found) => problems.extend(found.iter().map(|problem| format!("{}:{problem}", file.display()))),

@@ -94,8 +94,8 @@ fn check_arms(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)) {
         if !names.insert(name.to_string()) {
             report(&arm_path, format!("two arms are called `{name}`; give one a `name`"));
         }
-        if name.trim().is_empty() || name.chars().count() > 40 || name.chars().any(|c| c.is_control() || c == '.') {
-            report(&at("name"), format!("`{}` cannot name an arm; use 1 to 40 characters, no dots", name.escape_debug()));
+        if name.trim().is_empty() || name.chars().count() > 40 || name.chars().any(char::is_control) {
+            report(&at("name"), format!("`{}` cannot name an arm; use 1 to 40 characters", name.escape_debug()));
         }
         for option in arm.options.set() {
             if !arm.transport.takes(option) {

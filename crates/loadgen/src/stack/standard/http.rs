@@ -55,10 +55,8 @@ impl Http {
             always.insert(CONNECTION, HeaderValue::from_static("close"));
             builder = builder.pool_max_idle_per_host(0);
         }
-        if let Some(tls) = target.tls().map_err(|e| TransportError::Http(e.to_string()))? {
-            builder = builder.tls_backend_preconfigured((*tls).clone());
-        }
-        let client = builder.default_headers(always).build().map_err(failed)?;
+        let tls = target.tls_or_none_to_trust().map_err(|e| TransportError::Http(e.to_string()))?;
+        let client = builder.tls_backend_preconfigured(tls).default_headers(always).build().map_err(failed)?;
         Ok(Http { client, origin: target.origin() })
     }
 
