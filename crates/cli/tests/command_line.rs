@@ -78,15 +78,8 @@ fn five_mistakes_are_five_errors_with_line_and_column_and_nothing_is_started() {
     let text = said(&output);
     assert_eq!(output.status.code(), Some(78), "{text}");
     assert!(!out.exists(), "something was started");
-    assert!(text.contains("problems; nothing was started"), "{text}");
-    for place in [":3:25: ", ":4:1: "] {
-        assert!(text.contains(place), "{place} is not in {text}");
-    }
-    // What can only be judged once the types are right comes when they are.
-    let fixed = std::fs::read_to_string(&file).unwrap().replace("rate: 10,", "rate: 10/s,").replace("clints", "clients");
-    std::fs::write(&file, fixed).unwrap();
-    let text = said(&wirecost().args(["validate"]).arg(&file).output().unwrap());
-    for place in [":1:7: ", ":3:43: ", ":5:35: "] {
+    assert!(text.contains("5 problems; nothing was started"), "{text}");
+    for place in [":1:7: ", ":3:27: ", ":3:40: ", ":4:1: ", ":5:38: "] {
         assert!(text.contains(place), "{place} is not in {text}");
     }
 }

@@ -28,7 +28,7 @@ pub mod waiters;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 pub use message::Message;
 pub use reader::Reader;
@@ -105,7 +105,7 @@ impl Hub {
 
     /// The room of that name, if there is one. For reading without leaving a trace.
     pub fn find(&self, name: &str) -> Option<Arc<Room>> {
-        self.rooms.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.rooms().get(name).cloned()
     }
 
     /// A reader of a room: from the message numbered `after` on, or from now on.
@@ -120,28 +120,29 @@ impl Hub {
     pub fn close(&self) {
         // The flag first: a room that is made from here on is closed by whoever makes it.
         self.closed.store(true, Ordering::SeqCst);
-        for room in self.all() {
-            room.close().wake();
-        }
+        let closed: Vec<Wakes> = self.rooms().values().map(|room| room.close()).collect();
+        closed.into_iter().for_each(Wakes::wake);
     }
 
     /// Readers that are waiting at this moment.
     pub fn subscribers(&self) -> u64 {
-        self.all().iter().map(|room| room.waiting()).sum()
+        self.rooms().values().map(|room| room.waiting()).sum()
     }
 
     /// Messages that fell out of a ring before a reader had read them, over all readers.
     pub fn overrun(&self) -> u64 {
-        self.all().iter().map(|room| room.overrun()).sum()
+        self.rooms().values().map(|room| room.overrun()).sum()
     }
 
     /// Rooms there are.
-    pub fn rooms(&self) -> usize {
-        self.rooms.read().unwrap_or_else(PoisonError::into_inner).len()
+    pub fn room_count(&self) -> usize {
+        self.rooms().len()
     }
 
-    fn all(&self) -> Vec<Arc<Room>> {
-        self.rooms.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    /// A room is locked while the map is, never the other way round. Nobody takes rooms out of here to ask them later: that
+    /// would look like somebody using them ([`Hub::leave`]).
+    fn rooms(&self) -> RwLockReadGuard<'_, HashMap<Box<str>, Arc<Room>>> {
+        self.rooms.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets a room that was only ever listened to, so that names made up by clients take no memory for good.
@@ -188,12 +189,12 @@ mod tests {
         let hub = Hub::new(HubOptions::default());
         let (one, two) = (hub.reader("quiet", None).unwrap(), hub.reader("quiet", None).unwrap());
         drop(one);
-        assert_eq!(hub.rooms(), 1);
+        assert_eq!(hub.room_count(), 1);
         drop(two);
-        assert_eq!(hub.rooms(), 0);
+        assert_eq!(hub.room_count(), 0);
         let reader = hub.reader("used", None).unwrap();
         hub.room("used").unwrap().publish(bytes::Bytes::from_static(b"x")).unwrap().wake();
         drop(reader);
-        assert_eq!(hub.rooms(), 1, "what was published is still there to be polled");
+        assert_eq!(hub.room_count(), 1, "what was published is still there to be polled");
     }
 }

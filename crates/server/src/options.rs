@@ -23,6 +23,9 @@ pub struct ServerOptions {
     pub max_connections: usize,
     /// How long a write may make no progress before the connection is dropped.
     pub write_timeout: Duration,
+    /// How long the head of a request may take from its first byte to its last, a TLS handshake, and the first byte of a
+    /// connection.
+    pub head_timeout: Duration,
     /// Cores to run on; empty means any.
     pub cores: Vec<usize>,
     /// Commands on stdin, events on stdout.
@@ -39,6 +42,7 @@ impl Default for ServerOptions {
             ring_bytes: hub.ring_bytes,
             max_connections: 16_384,
             write_timeout: Duration::from_secs(30),
+            head_timeout: Duration::from_secs(10),
             cores: Vec::new(),
             control: false,
         }

@@ -74,9 +74,8 @@ impl Publisher {
         let streams = streams(&begin, hub)?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
-        let thread = std::thread::Builder::new()
-            .name("publisher".into())
-            .spawn(move || publish(&begin, streams, &fan_out, &stopped))?;
+        let thread =
+            std::thread::Builder::new().name("publisher".into()).spawn(move || publish(&begin, streams, &fan_out, &stopped))?;
         Ok(Publisher { stop, thread })
     }
 

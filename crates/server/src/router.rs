@@ -113,9 +113,13 @@ async fn serve(
     if route == Route::Nothing {
         return Err(Refusal::new(StatusCode::NOT_FOUND, "there is nothing here"));
     }
+    // RFC 9110 §15.5.6 asks for the list of what is allowed.
     if !route.allow().split(", ").any(|method| method == parts.method.as_str()) {
         let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, format!("allowed are {}", route.allow()));
         return Ok(Answer::from(refusal).with(header::ALLOW, HeaderValue::from_static(route.allow())));
+    }
+    if parts.version == Version::HTTP_11 && parts.headers.get_all(header::HOST).iter().count() != 1 {
+        return Err(Refusal::bad_request("a request needs one Host header"));
     }
     if parts.method == Method::OPTIONS {
         let options = Answer::empty(StatusCode::NO_CONTENT);
@@ -124,6 +128,10 @@ async fn serve(
     let needs_http_11 = matches!(route, Route::Stream | Route::Sse | Route::Websocket | Route::WebsocketEcho);
     if needs_http_11 && parts.version != Version::HTTP_11 {
         return Err(Refusal::new(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "this needs HTTP/1.1"));
+    }
+    let is_websocket = matches!(route, Route::Websocket | Route::WebsocketEcho);
+    if is_websocket && (context.meter.is_last() || asks_for_the_last(parts)) {
+        return Err(Refusal::bad_request("this connection is about to end"));
     }
     match route {
         Route::Poll => short_poll::answer(parts, context),

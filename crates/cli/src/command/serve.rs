@@ -38,7 +38,9 @@ pub fn serve(args: &ServeArgs) -> Outcome {
     });
     match served {
         Ok(()) => Ok(exit::OK),
-        Err(error @ ServerError::Bind { .. }) => Err(Failure::new(exit::SERVER, error.to_string())),
+        Err(error @ (ServerError::AddressInUse(_) | ServerError::Bind { .. })) => {
+            Err(Failure::new(exit::SERVER, error.to_string()))
+        }
         Err(error) => Err(Failure::new(exit::UNEXPECTED, error.to_string())),
     }
 }

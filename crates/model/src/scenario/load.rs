@@ -81,12 +81,15 @@ pub fn load(yaml: &str) -> Result<Loaded, Vec<Problem>> {
     })?;
 
     let mut problems = BTreeSet::new();
-    let scenario = decode(&tree, &mut problems);
-    if let Some(scenario) = &scenario {
+    let decoded = decode(&tree, &mut problems);
+    if let Some(Decoded { scenario, stand_ins }) = &decoded {
         check(scenario, &mut |path, message| {
-            problems.insert(Problem::new(tree.position(path), message));
+            if !stand_ins.iter().any(|stand_in| path.starts_with(stand_in)) {
+                problems.insert(Problem::new(tree.position(path), message));
+            }
         });
     }
+    let scenario = decoded.map(|decoded| decoded.scenario);
     let (Some(scenario), true) = (scenario, problems.is_empty()) else {
         return Err(problems.into_iter().collect());
     };
@@ -109,14 +112,34 @@ pub fn tls_options(yaml: &str) -> Result<TlsOptions, String> {
     TlsOptions::deserialize(&tree).map_err(|error| error.message)
 }
 
+/// What could be read, with something in place of what could not.
+struct Decoded {
+    scenario: Scenario,
+    /// Paths of required parts that are missing or wrong: what stands there now is ours and not to be judged.
+    stand_ins: Vec<Vec<Step>>,
+}
+
+/// Something that deserialises, in place of a required part that does not.
+fn stand_in(field: &str) -> Option<Value> {
+    let text = |text: &str| Value::Scalar(Scalar::Text(text.to_string()));
+    match field {
+        "name" | "question" => Some(text("unknown")),
+        "workload" => Some(text("idle")),
+        "arms" => Some(Value::Seq(Vec::new())),
+        "rate" | "down" | "up" => Some(text("1/s")),
+        _ => None,
+    }
+}
+
 /// Deserialises, dropping what is wrong until the rest is right; `None` if too little is left.
-fn decode(tree: &Node, problems: &mut BTreeSet<Problem>) -> Option<Scenario> {
+fn decode(tree: &Node, problems: &mut BTreeSet<Problem>) -> Option<Decoded> {
     let mut rest = tree.clone();
+    let mut stand_ins = Vec::new();
     // Paths of mappings in which something was dropped, with the key: their absence is our doing.
     let mut dropped: BTreeSet<(String, String)> = BTreeSet::new();
     for _ in 0..MOST_PROBLEMS {
         let error: de::Error = match Scenario::deserialize(&rest) {
-            Ok(scenario) => return Some(scenario),
+            Ok(scenario) => return Some(Decoded { scenario, stand_ins }),
             Err(error) => error,
         };
         let here = text(&error.path);
@@ -132,14 +155,19 @@ fn decode(tree: &Node, problems: &mut BTreeSet<Problem>) -> Option<Scenario> {
             let at = if error.key { rest.key_position(&error.path) } else { rest.position(&error.path) };
             problems.insert(Problem::new(at, error.message.clone()));
         }
-        let path = error.path;
-        // A missing field is a fault of the mapping, so the mapping goes; at the root nothing is left.
-        match path.split_last() {
-            Some((Step::Key(key), parents)) => {
-                dropped.insert((text(parents), key.clone()));
+        let mut path = error.path;
+        if let Some(field) = error.missing {
+            if let (Some(value), Some(mapping)) = (stand_in(&field), rest.find_mut(&path)) {
+                mapping.put(&field, Node { at: mapping.at, value });
+                path.push(Step::Key(field));
+                stand_ins.push(path);
+                continue;
             }
-            Some((Step::Index(_), _)) => {}
-            None => return None,
+        }
+        // Otherwise the part at fault goes; at the root nothing would be left.
+        let (last, parents) = path.split_last()?;
+        if let Step::Key(key) = last {
+            dropped.insert((text(parents), key.clone()));
         }
         if !rest.remove(&path) {
             return None;
@@ -241,7 +269,7 @@ fn sweep(scenario: &Scenario, tree: &Node, problems: &mut BTreeSet<Problem>) -> 
                 point.insert((*key).clone(), value);
             }
             let before = problems.len();
-            let Some(here) = decode(&at_point, problems) else { continue };
+            let Some(Decoded { scenario: here, .. }) = decode(&at_point, problems) else { continue };
             check(&here, &mut |path, message| {
                 problems.insert(Problem::new(at_point.position(path), message));
             });

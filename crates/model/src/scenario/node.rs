@@ -107,16 +107,25 @@ impl Node {
         })
     }
 
+    /// What the path leads to, to change it.
+    pub fn find_mut(&mut self, path: &[Step]) -> Option<&mut Node> {
+        path.iter().try_fold(self, |node, step| node.child_mut(step))
+    }
+
     /// Sets a scalar under `key`, adding the key if need be; `false` if this is not a mapping.
     pub fn set(&mut self, key: &str, at: Position, scalar: Scalar) -> bool {
+        self.put(key, Node { at, value: Value::Scalar(scalar) })
+    }
+
+    /// Sets a node under `key`, adding the key if need be; `false` if this is not a mapping.
+    pub fn put(&mut self, key: &str, node: Node) -> bool {
         if self.value == Value::Null {
             self.value = Value::Map(Vec::new());
         }
         let Value::Map(entries) = &mut self.value else { return false };
-        let node = Node { at, value: Value::Scalar(scalar) };
         match entries.iter_mut().find(|(k, _)| k.text == key) {
             Some((_, old)) => *old = node,
-            None => entries.push((Key { at, text: key.to_string() }, node)),
+            None => entries.push((Key { at: node.at, text: key.to_string() }, node)),
         }
         true
     }
@@ -124,13 +133,7 @@ impl Node {
     /// Removes what the path leads to; `false` if it is not there.
     pub fn remove(&mut self, path: &[Step]) -> bool {
         let Some((last, parents)) = path.split_last() else { return false };
-        let mut node = self;
-        for step in parents {
-            match node.child_mut(step) {
-                Some(child) => node = child,
-                None => return false,
-            }
-        }
+        let Some(node) = self.find_mut(parents) else { return false };
         match (&mut node.value, last) {
             (Value::Map(entries), Step::Key(key)) => {
                 let before = entries.len();

@@ -85,7 +85,9 @@ mod tests {
         assert_eq!(hub.subscribers(), 1);
         assert_eq!(publish(&hub, "a"), 1);
         assert_eq!(publish(&hub, "b"), 0, "it was woken already");
-        let Poll::Ready(Some(batch)) = reader.poll_next(&mut cx, Limit { messages: 1, bytes: 9 }) else { panic!("there is news") };
+        let Poll::Ready(Some(batch)) = reader.poll_next(&mut cx, Limit { messages: 1, bytes: 9 }) else {
+            panic!("there is news")
+        };
         assert_eq!((&batch.messages[0].payload[..], batch.next, reader.cursor()), (&b"a"[..], 2, 2));
         let Poll::Ready(Some(batch)) = reader.poll_next(&mut cx, Limit::default()) else { panic!("there is more") };
         assert_eq!((&batch.messages[0].payload[..], batch.next), (&b"b"[..], 3));

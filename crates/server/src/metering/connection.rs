@@ -212,9 +212,7 @@ impl ConnectionMeter {
             // What came after the last read was on the wire all the same; what was never sent was not.
             counters.socket_bytes.up += settled.drained_bytes;
             counters.socket_bytes.down = counters.socket_bytes.down.min(account.to_client.payload_bytes);
-            if self.tls {
-                counters.plain_bytes.down = counters.plain_bytes.down.min(counters.socket_bytes.down);
-            } else {
+            if !self.tls {
                 counters.plain_bytes = counters.socket_bytes;
             }
         }
@@ -241,17 +239,25 @@ impl ConnectionMeter {
     }
 }
 
-/// Keeps the layers of one connection within what it carried. An answer is counted when it is handed to the HTTP library; if
-/// the client does not read, or is gone, less of it has been written than was counted.
+/// Keeps the layers of one connection within what it carried. An answer is counted when it is handed to the HTTP library, and
+/// plain bytes when they are handed to the TLS library; if the client does not read, or is gone, less has been written.
 fn fit(counters: &mut Counters) {
-    let Counters { plain_bytes, head_bytes, empty_head_bytes, payload_bytes, .. } = counters;
-    for (plain, head, empty_head, payload) in [
-        (plain_bytes.up, &mut head_bytes.up, &mut empty_head_bytes.up, &mut payload_bytes.up),
-        (plain_bytes.down, &mut head_bytes.down, &mut empty_head_bytes.down, &mut payload_bytes.down),
+    let Counters { socket_bytes, tls_handshake_bytes, plain_bytes, head_bytes, empty_head_bytes, payload_bytes, .. } = counters;
+    for (socket, layers) in [
+        (
+            socket_bytes.up.saturating_sub(tls_handshake_bytes.up),
+            [&mut plain_bytes.up, &mut empty_head_bytes.up, &mut head_bytes.up, &mut payload_bytes.up],
+        ),
+        (
+            socket_bytes.down.saturating_sub(tls_handshake_bytes.down),
+            [&mut plain_bytes.down, &mut empty_head_bytes.down, &mut head_bytes.down, &mut payload_bytes.down],
+        ),
     ] {
-        *empty_head = (*empty_head).min(plain);
-        *head = (*head).min(plain - *empty_head);
-        *payload = (*payload).min(plain - *empty_head - *head);
+        let [plain, empty_head, head, payload] = layers;
+        *plain = (*plain).min(socket);
+        *empty_head = (*empty_head).min(*plain);
+        *head = (*head).min(*plain - *empty_head);
+        *payload = (*payload).min(*plain - *empty_head - *head);
     }
 }
 
@@ -262,13 +268,16 @@ mod tests {
     #[test]
     fn layers_never_exceed_what_was_carried() {
         let mut counters = Counters {
-            plain_bytes: Flow { up: 100, down: 150 },
+            socket_bytes: Flow { up: 100, down: 450 },
+            tls_handshake_bytes: Flow { up: 0, down: 300 },
+            plain_bytes: Flow { up: 100, down: 9999 },
             head_bytes: Flow { up: 60, down: 100 },
             payload_bytes: Flow { up: 40, down: 500 },
             empty_head_bytes: Flow { up: 0, down: 70 },
             ..Counters::default()
         };
         fit(&mut counters);
+        assert_eq!(counters.plain_bytes.down, 150);
         assert_eq!(counters.payload_bytes, Flow { up: 40, down: 0 });
         assert_eq!(counters.head_bytes, Flow { up: 60, down: 80 });
         assert_eq!(counters.empty_head_bytes.down, 70);

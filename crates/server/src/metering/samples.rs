@@ -14,7 +14,7 @@ const MAX_HEAD_BYTES: usize = 16 << 10;
 /// A kind of exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SampleKind {
-    /// A poll that brought messages, or told where the room is.
+    /// A poll that brought messages.
     Poll,
     /// A poll that brought nothing.
     EmptyPoll,

@@ -20,12 +20,12 @@ pub fn batch(batch: &Batch) -> Result<Answer, Refusal> {
     let mut body = BytesMut::with_capacity(payload_bytes as usize + 3 * batch.messages.len() + FRAMING_BYTES);
     batch::encode(&mut body, batch.next, batch.lost, batch.messages.iter().map(|message| &message.payload))
         .map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
-    let outcome = match batch.messages.len() as u64 {
-        0 => Outcome::Other,
-        messages => Outcome::Full { messages, payload_bytes },
+    let (outcome, kind) = match batch.messages.len() as u64 {
+        0 => (Outcome::Other, None),
+        messages => (Outcome::Full { messages, payload_bytes }, Some(SampleKind::Poll)),
     };
     let answer = Answer::whole(StatusCode::OK, "application/json", body.freeze());
-    Ok(not_stored(answer).meaning(outcome, Some(SampleKind::Poll)))
+    Ok(not_stored(answer).meaning(outcome, kind))
 }
 
 /// 204: nothing yet.

@@ -84,3 +84,49 @@ impl PushBody {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+    use crate::hub::{Hub, HubOptions};
+    use crate::metering::Metering;
+
+    static FORMAT: Format = Format {
+        slot: 0,
+        message: |message| message.payload.clone(),
+        lost: |to, lost, next| to.extend_from_slice(format!("<{lost} lost, next {next}>").as_bytes()),
+        keep_alive: b"...",
+    };
+
+    #[test]
+    fn silence_is_broken_and_loss_is_told() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let stream = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let metering = Metering::default();
+            let meter = metering.open(&stream, false).unwrap();
+            let hub = Hub::new(HubOptions { ring_messages: 2, ..HubOptions::default() });
+            let mut body = PushBody::new(hub.reader("r", None).unwrap(), &FORMAT, meter);
+            let publish = |text: &'static str| hub.room("r").unwrap().publish(text.into()).unwrap().wake();
+            let start = Instant::now();
+            // Something is said after 10 s, so silence begins then.
+            let early = tokio::time::timeout(Duration::from_secs(10), poll_fn(|cx| body.poll_part(cx))).await;
+            assert!(early.is_err());
+            publish("a");
+            assert_eq!(poll_fn(|cx| body.poll_part(cx)).await.unwrap(), "a");
+            for so_far_s in [25, 40] {
+                assert_eq!(poll_fn(|cx| body.poll_part(cx)).await.unwrap(), "...");
+                assert_eq!(start.elapsed().as_secs(), so_far_s);
+            }
+            ["b", "c", "d", "e"].map(publish);
+            assert_eq!(poll_fn(|cx| body.poll_part(cx)).await.unwrap(), "<2 lost, next 3>de");
+            hub.close();
+            assert_eq!(poll_fn(|cx| body.poll_part(cx)).await, None);
+            let counters = metering.counters();
+            assert_eq!((counters.messages.down, hub.overrun()), (3, 2));
+        });
+    }
+}

@@ -1,0 +1,71 @@
+//! Listening and accepting. What becomes of a connection is [`crate::connection`].
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use crate::connection::{self, Phase, Wiring};
+use crate::context::Shared;
+use crate::options::ServerError;
+
+/// Connections that the kernel may have ready before they are accepted: a ramp of thousands comes faster than one core accepts.
+const BACKLOG: i32 = 4096;
+
+/// How long to wait when there is no descriptor left.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Listens.
+///
+/// # Errors
+/// [`ServerError::AddressInUse`], [`ServerError::Bind`].
+pub fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
+    let listener = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        // Connections of an earlier server in TIME-WAIT do not keep a port; one that listens does.
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        TcpListener::from_std(socket.into())
+    };
+    listener().map_err(|source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::AddrInUse => ServerError::AddressInUse(address),
+        _ => ServerError::Bind { address, source },
+    })
+}
+
+/// Accepts until the server stops. `alive` is handed to every connection, so that its end can be waited for.
+pub async fn accept(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    wiring: Arc<Wiring>,
+    mut phase: watch::Receiver<Phase>,
+    alive: mpsc::Sender<()>,
+) {
+    let room = Arc::new(Semaphore::new(wiring.max_connections));
+    let stopping = phase.clone();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = phase.wait_for(|phase| *phase != Phase::Serving) => return,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                // Without a permit the connection is dropped, and the client sees at once that it is one too many.
+                let Ok(permit) = room.clone().try_acquire_owned() else { continue };
+                let (shared, wiring, phase, alive) = (shared.clone(), wiring.clone(), stopping.clone(), alive.clone());
+                tokio::spawn(async move {
+                    connection::run(stream, shared, wiring, phase).await;
+                    drop((permit, alive));
+                });
+            }
+            // Of a client that left before it was accepted, or of a process without descriptors.
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => {}
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The life of one connection: set up, TLS, HTTP, perhaps WebSocket, and an end that is counted to the last segment.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use wirecost_model::ledger::Flow;
+use wirecost_probe::meter::MeteredStream;
+use wirecost_probe::segments::{self, End, Ending, Settled};
+
+use crate::context::{Context, Shared};
+use crate::handshake::HandshakeScan;
+use crate::metering::ConnectionMeter;
+use crate::router;
+use crate::stream::{StallGuard, Tap};
+use crate::tls::{TlsSetup, negotiated};
+use crate::transport::websocket::{Upgrade, session};
+
+/// The largest head of a request; longer ones are answered with 431.
+const MAX_HEAD_BYTES: usize = 64 << 10;
+
+/// How long the client may take to close its side after the server has closed its own.
+const SETTLE: Duration = Duration::from_secs(10);
+
+/// The same for a client that broke the rules.
+const SETTLE_BAD: Duration = Duration::from_secs(1);
+
+/// What the server is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Serving.
+    Serving,
+    /// Connections are to end in order.
+    Stopping,
+    /// Connections are to end now.
+    Killing,
+}
+
+/// How connections are set up.
+#[derive(Debug)]
+pub struct Wiring {
+    /// Encryption.
+    pub tls: Option<TlsSetup>,
+    /// How long a write may make no progress.
+    pub write_timeout: Duration,
+    /// How long the head of a request may take, and a TLS handshake.
+    pub head_timeout: Duration,
+    /// Connections at one time.
+    pub max_connections: usize,
+}
+
+/// Serves one connection from its acceptance to its last segment.
+pub async fn run(stream: TcpStream, shared: Arc<Shared>, wiring: Arc<Wiring>, phase: watch::Receiver<Phase>) {
+    // A connection on which Nagle's algorithm is on would be measured wrongly; better none.
+    if stream.set_nodelay(true).is_err() || !stream.nodelay().unwrap_or(false) {
+        return;
+    }
+    let Ok(meter) = shared.metering.open(&stream, wiring.tls.is_some()) else { return };
+    let context = Context::new(shared.clone(), meter.clone());
+    tokio::select! {
+        () = serve(stream, &context, &wiring, phase.clone()) => {}
+        () = reached(phase.clone(), Phase::Killing) => {}
+    }
+    let last = settle(&meter, phase).await;
+    shared.metering.close(&meter, last.as_ref());
+}
+
+/// Returns when the server is at `wanted` or beyond; never if it is gone without a word.
+async fn reached(mut phase: watch::Receiver<Phase>, wanted: Phase) {
+    let is_there = |phase: &Phase| *phase == wanted || *phase == Phase::Killing;
+    if phase.wait_for(is_there).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn serve(stream: TcpStream, context: &Arc<Context>, wiring: &Wiring, phase: watch::Receiver<Phase>) {
+    let meter = &context.meter;
+    let raw = MeteredStream::new(StallGuard::new(stream, meter.clone(), wiring.write_timeout), meter.raw().clone());
+    let Some(tls) = &wiring.tls else {
+        context.shared.metering.negotiated("no TLS".into());
+        return http(Tap::new(raw, meter.clone(), wiring.head_timeout), context, phase).await;
+    };
+    let accepting = tls.acceptor.accept(HandshakeScan::new(raw, meter.raw().clone()));
+    let Ok(Ok(mut stream)) = timeout(wiring.head_timeout, accepting).await else {
+        let socket = meter.raw().snapshot();
+        meter.handshake(Flow { up: socket.read_bytes, down: socket.written_bytes });
+        // One that came and went without a word has broken no rule.
+        if socket.read_bytes > 0 {
+            meter.blame_client();
+        }
+        return;
+    };
+    let (scan, session) = stream.get_mut();
+    meter.handshake(scan.finish(session.protocol_version()));
+    context.shared.metering.negotiated(negotiated(session));
+    let plain = MeteredStream::new(Box::new(stream), meter.plain().clone());
+    http(Tap::new(plain, meter.clone(), wiring.head_timeout), context, phase).await;
+}
+
+async fn http<S>(stream: Tap<S>, context: &Arc<Context>, phase: watch::Receiver<Phase>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let for_requests = context.clone();
+    let service = service_fn(move |request| router::answer(request, for_requests.clone()));
+    let mut builder = http1::Builder::new();
+    // The tap has deadlines of its own; see there.
+    builder.header_read_timeout(None).max_buf_size(MAX_HEAD_BYTES);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    let mut stopping = pin!(reached(phase.clone(), Phase::Stopping));
+    let mut is_stopping = false;
+    let ended = loop {
+        tokio::select! {
+            ended = connection.as_mut() => break ended,
+            () = stopping.as_mut(), if !is_stopping => {
+                is_stopping = true;
+                context.meter.set_last();
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    };
+    if let Err(error) = ended
+        && (error.is_parse() || context.meter.is_mid_request())
+    {
+        context.meter.blame_client();
+    }
+    if let Some(Upgrade { on, plan }) = context.becomes()
+        && let Ok(upgraded) = on.await
+        && let Ok(parts) = upgraded.downcast::<TokioIo<Tap<S>>>()
+    {
+        let stopping = reached(phase, Phase::Stopping);
+        session::serve(parts.io.into_inner(), parts.read_buf, plan, context.clone(), stopping).await;
+    }
+}
+
+/// Brings the connection to its end and reads the kernel's counters a last time.
+async fn settle(meter: &Arc<ConnectionMeter>, phase: watch::Receiver<Phase>) -> Option<Settled> {
+    let socket = meter.socket();
+    let within = if meter.is_bad() { SETTLE_BAD } else { SETTLE };
+    let read_bytes = meter.raw().snapshot().read_bytes;
+    let settled = tokio::select! {
+        settled = segments::settle(socket, End::Server, Some(read_bytes), within) => Some(settled.ok()?),
+        () = reached(phase, Phase::Killing) => None,
+    };
+    match settled {
+        Some(settled) if settled.ending != Ending::Open => Some(settled),
+        // It would not end.
+        unsettled => {
+            let drained_bytes = unsettled.map_or(0, |settled| settled.drained_bytes);
+            let aborted = segments::abort(socket, End::Server).ok()?;
+            Some(Settled { drained_bytes: aborted.drained_bytes + drained_bytes, ..aborted })
+        }
+    }
+}

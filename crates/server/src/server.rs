@@ -1,0 +1,204 @@
+//! A running server: started, read, told to publish, stopped. Who tells it is [`crate::control`], or a test in this process.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use wirecost_model::control::{Begin, Reading, Ready, ServerReport};
+use wirecost_model::ledger::Counters;
+use wirecost_probe::{clock, process};
+
+use crate::accept;
+use crate::connection::{Phase, Wiring};
+use crate::context::Shared;
+use crate::fan_out::FanOut;
+use crate::hub::{Hub, HubOptions};
+use crate::ingest::Ingest;
+use crate::metering::Metering;
+use crate::options::{ServerError, ServerOptions};
+use crate::publisher::{Published, Publisher};
+use crate::tls::TlsSetup;
+
+/// How long connections may take to end in order when the server stops. Clients normally close before.
+const STOP_IN_ORDER: Duration = Duration::from_secs(5);
+
+/// How long they may take once they are told to end at once.
+const STOP_NOW: Duration = Duration::from_secs(2);
+
+/// A server that is running on the tokio runtime it was started on.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// `http://127.0.0.1:34567`, or `https://…`.
+    pub url: String,
+    /// The certificate to trust, DER, where it speaks TLS.
+    pub certificate_der: Option<Vec<u8>>,
+    desk: Arc<Desk>,
+    phase: watch::Sender<Phase>,
+    /// Closed when the last connection has ended.
+    alive: mpsc::Receiver<()>,
+    accepting: JoinHandle<()>,
+    fan_out: JoinHandle<()>,
+}
+
+/// What can be asked of a server from any thread while it serves.
+#[derive(Debug)]
+pub struct Desk {
+    shared: Arc<Shared>,
+    publishing: Mutex<Publishing>,
+}
+
+#[derive(Debug, Default)]
+enum Publishing {
+    #[default]
+    NotYet,
+    Now(Publisher),
+    Done,
+}
+
+/// Starts a server.
+///
+/// # Errors
+/// [`ServerError`]: it cannot listen, or there is no TLS as wanted.
+pub async fn start(options: ServerOptions) -> Result<Running, ServerError> {
+    let tls = options.tls.map(TlsSetup::new).transpose()?;
+    let listener = accept::listen(options.bind)?;
+    let address = listener.local_addr()?;
+    let hub = HubOptions { ring_messages: options.ring_messages, ring_bytes: options.ring_bytes, ..HubOptions::default() };
+    let shared = Arc::new(Shared {
+        hub: Hub::new(hub),
+        ingest: Ingest::default(),
+        metering: Metering::default(),
+        fan_out: Arc::new(FanOut::default()),
+    });
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let certificate_der = tls.as_ref().map(|tls| tls.certificate_der.clone());
+    let wiring = Arc::new(Wiring {
+        tls,
+        write_timeout: options.write_timeout,
+        head_timeout: options.head_timeout,
+        max_connections: options.max_connections,
+    });
+    let (phase, watched) = watch::channel(Phase::Serving);
+    let (alive, ended) = mpsc::channel(1);
+    let fan_out = shared.fan_out.clone();
+    Ok(Running {
+        address,
+        url: format!("{scheme}://{address}"),
+        certificate_der,
+        fan_out: tokio::spawn(async move { fan_out.run().await }),
+        accepting: tokio::spawn(accept::accept(listener, shared.clone(), wiring, watched, alive)),
+        desk: Arc::new(Desk { shared, publishing: Mutex::default() }),
+        phase,
+        alive: ended,
+    })
+}
+
+impl Running {
+    /// The first word to whoever started the server.
+    pub fn ready(&self) -> Ready {
+        Ready {
+            url: self.url.clone(),
+            address: self.address,
+            pid: std::process::id(),
+            certificate_der: self.certificate_der.clone(),
+        }
+    }
+
+    /// What can be asked from any thread.
+    pub fn desk(&self) -> &Arc<Desk> {
+        &self.desk
+    }
+
+    /// Its rooms.
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.desk.shared.hub
+    }
+
+    /// Everything counted so far.
+    pub fn counters(&self) -> Counters {
+        self.desk.shared.metering.counters()
+    }
+
+    /// Ends: nobody new is accepted, streams end, WebSockets say goodbye, everyone is waited for within a bound of 7 s, and the
+    /// kernel has sent its last segments before the counters are read for the last time.
+    pub async fn stop(mut self) -> ServerReport {
+        let desk = self.desk.clone();
+        // Blocks for 50 ms at most.
+        let published = desk.stop_publishing();
+        let _ = self.phase.send(Phase::Stopping);
+        let _ = (&mut self.accepting).await;
+        desk.shared.hub.close();
+        if timeout(STOP_IN_ORDER, self.alive.recv()).await.is_err() {
+            let _ = self.phase.send(Phase::Killing);
+            let _ = timeout(STOP_NOW, self.alive.recv()).await;
+        }
+        self.fan_out.abort();
+        desk.report(published)
+    }
+}
+
+impl Desk {
+    /// Begins to publish, and makes the measured window known.
+    ///
+    /// # Errors
+    /// It has begun before, or cannot.
+    pub fn begin(&self, begin: Begin) -> Result<(), ServerError> {
+        let mut publishing = self.publishing();
+        if !matches!(*publishing, Publishing::NotYet) {
+            return Err(ServerError::Command("publishing has begun before".into()));
+        }
+        self.shared.ingest.begin(begin.clone());
+        *publishing = Publishing::Now(Publisher::start(begin, &self.shared.hub, self.shared.fan_out.clone())?);
+        Ok(())
+    }
+
+    /// The counters and the process, now. Costs a few microseconds a connection.
+    pub fn reading(&self) -> Reading {
+        let Shared { hub, metering, .. } = &*self.shared;
+        let memory = process::Memory::of(std::process::id());
+        Reading {
+            at_ns: clock::now_ns(),
+            counters: metering.counters(),
+            cpu_ns: process::cpu_ns(None).unwrap_or(0),
+            rss_bytes: memory.as_ref().map_or(0, |memory| memory.rss_bytes),
+            pss_bytes: memory.ok().and_then(|memory| memory.pss_bytes),
+            open_connections: metering.open_connections(),
+            subscribers: hub.subscribers(),
+            nagle_connections: metering.nagle_connections(),
+        }
+    }
+
+    fn stop_publishing(&self) -> Published {
+        match std::mem::replace(&mut *self.publishing(), Publishing::Done) {
+            Publishing::Now(publisher) => publisher.finish(),
+            Publishing::NotYet | Publishing::Done => Published::default(),
+        }
+    }
+
+    fn report(&self, published: Published) -> ServerReport {
+        let Shared { hub, ingest, metering, .. } = &*self.shared;
+        let uploaded = ingest.uploaded();
+        ServerReport {
+            reading: self.reading(),
+            published: published.messages,
+            published_in_window: published.in_window,
+            publish_lag: published.lag,
+            missed_ticks: published.missed_ticks,
+            upload: uploaded.latency,
+            upload_service: uploaded.service,
+            upload_accounting: uploaded.accounting,
+            overrun: hub.overrun(),
+            samples: metering.samples(),
+            negotiated: metering.all_negotiated(),
+        }
+    }
+
+    fn publishing(&self) -> MutexGuard<'_, Publishing> {
+        self.publishing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

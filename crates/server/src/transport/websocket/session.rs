@@ -1,0 +1,189 @@
+//! A WebSocket after its upgrade: messages down from the room, messages up or echoed, until one side closes.
+//!
+//! One task and one place to wait for all three of reading, the room and writing: while a write is blocked the client is still
+//! read, but nothing more is taken for it (from the room, or to echo). Frames that are ready together are written together;
+//! nothing ready is ever left unflushed.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Sink, SinkExt, Stream};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+
+use crate::context::Context;
+use crate::hub::{Limit, Reader};
+use crate::request_body::MAX_MESSAGE_BYTES;
+
+/// Read at once. The library's default of 128 KiB costs every connection that much memory, and is slower.
+const READ_BUFFER_BYTES: usize = 8 << 10;
+
+/// Gathered before a write: a TLS record's worth.
+const WRITE_BUFFER_BYTES: usize = 16 << 10;
+
+/// The most that may wait to be written: what was taken from the room at once, or an echo and what was gathered before it.
+const MAX_WRITE_BUFFER_BYTES: usize = 2 * MAX_MESSAGE_BYTES;
+
+/// Taken from the room at once.
+const HANDFUL: Limit = Limit { messages: 1024, bytes: 64 << 10 };
+
+/// How long the last words may take.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What is to be said on a WebSocket.
+#[derive(Debug)]
+pub struct Plan {
+    /// The room to follow; nothing but echo if absent.
+    pub reader: Option<Reader>,
+    /// Whether messages go in binary frames.
+    pub is_binary: bool,
+}
+
+/// Serves one WebSocket until it is over, the end of the stream included. `early` is what the client sent before it had the
+/// answer to its request; at `stopping` the server says goodbye.
+pub async fn serve<S>(stream: S, early: Bytes, plan: Plan, context: Arc<Context>, stopping: impl Future<Output = ()>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let Plan { reader, is_binary } = plan;
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
+        .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES)
+        .max_message_size(Some(MAX_MESSAGE_BYTES))
+        .max_frame_size(Some(MAX_MESSAGE_BYTES));
+    let socket = match early.is_empty() {
+        true => WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await,
+        false => WebSocketStream::from_partially_read(stream, early.to_vec(), Role::Server, Some(config)).await,
+    };
+    let opcode = OpCode::Data(if is_binary { Data::Binary } else { Data::Text });
+    let is_echo = reader.is_none();
+    let mut session = Session { socket, reader, is_echo, opcode, context, unflushed: false, said_goodbye: false };
+    let mut stopping = pin!(stopping);
+    let ended = poll_fn(|cx| session.poll(cx, stopping.as_mut())).await;
+    let Session { mut socket, context, .. } = session;
+    // The kernel has the close frame, or never will: nobody waits for a client that does not read.
+    let _ = tokio::time::timeout(FAREWELL_TIMEOUT, async {
+        if let Err(error) = ended
+            && let Some(code) = code_for(&error)
+        {
+            context.meter.blame_client();
+            let _ = socket.close(Some(CloseFrame { code, reason: Utf8Bytes::default() })).await;
+        }
+        // RFC 6455 §7.1.1: the server closes the connection first.
+        socket.get_mut().shutdown().await
+    })
+    .await;
+}
+
+struct Session<S> {
+    socket: WebSocketStream<S>,
+    /// None for an echo, and when there is nothing more to send.
+    reader: Option<Reader>,
+    is_echo: bool,
+    opcode: OpCode,
+    context: Arc<Context>,
+    /// Something was handed to the library and not yet to the kernel.
+    unflushed: bool,
+    said_goodbye: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
+    /// Does all that can be done now. Ready when the closing handshake is complete, or with the error.
+    fn poll(&mut self, cx: &mut TaskContext<'_>, mut stopping: Pin<&mut impl Future>) -> Poll<Result<(), Error>> {
+        loop {
+            if let Poll::Ready(ended) = self.poll_client(cx) {
+                return Poll::Ready(ended);
+            }
+            if !self.unflushed {
+                self.poll_room(cx)?;
+            }
+            if !self.said_goodbye && stopping.as_mut().poll(cx).is_ready() {
+                self.said_goodbye = true;
+                self.reader = None;
+                self.say(Message::Close(Some(CloseFrame { code: CloseCode::Away, reason: Utf8Bytes::default() })))?;
+            }
+            // Also for what the library says of itself: pongs, and the answer to a close frame.
+            match Pin::new(&mut self.socket).poll_flush(cx) {
+                // Once more: the room, and what an echo had held up.
+                Poll::Ready(Ok(())) if self.unflushed => self.unflushed = false,
+                Poll::Ready(Ok(())) | Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// Takes what the client says; pending when there is no more, or an echo has to wait for the client to read.
+    fn poll_client(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Error>> {
+        loop {
+            if self.is_echo
+                && let Poll::Pending = Pin::new(&mut self.socket).poll_ready(cx)?
+            {
+                return Poll::Pending;
+            }
+            let Poll::Ready(said) = Pin::new(&mut self.socket).poll_next(cx) else { return Poll::Pending };
+            let Some(message) = said.transpose()? else { return Poll::Ready(Ok(())) };
+            let (Message::Text(_) | Message::Binary(_)) = &message else { continue };
+            let payload_bytes = message.len() as u64;
+            self.context.meter.received(payload_bytes);
+            if self.is_echo {
+                self.say(message)?;
+                self.context.meter.sent(1, payload_bytes);
+            } else {
+                self.context.shared.ingest.receive(&message.into_data());
+            }
+        }
+    }
+
+    /// Hands over what the room has.
+    fn poll_room(&mut self, cx: &mut TaskContext<'_>) -> Result<(), Error> {
+        let Some(reader) = &mut self.reader else { return Ok(()) };
+        match reader.poll_next(cx, HANDFUL) {
+            Poll::Pending => Ok(()),
+            Poll::Ready(Some(batch)) => {
+                for message in &batch.messages {
+                    // As a frame, because the hub has seen to it that the text is UTF-8 and the library would look again.
+                    self.say(Message::Frame(Frame::message(message.payload.clone(), self.opcode, true)))?;
+                }
+                self.context.meter.sent(batch.messages.len() as u64, batch.payload_bytes());
+                Ok(())
+            }
+            Poll::Ready(None) => {
+                self.reader = None;
+                Ok(())
+            }
+        }
+    }
+
+    fn say(&mut self, message: Message) -> Result<(), Error> {
+        self.unflushed = true;
+        match self.socket.start_send_unpin(message) {
+            // The client has said goodbye; what the room still has is not for it.
+            Err(Error::Protocol(ProtocolError::SendAfterClosing)) => {
+                self.reader = None;
+                Ok(())
+            }
+            said => said,
+        }
+    }
+}
+
+/// The close code that tells a client what it did (RFC 6455 §7.4.1); none if nobody is left to be told.
+fn code_for(error: &Error) -> Option<CloseCode> {
+    match error {
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+        Error::Protocol(_) => Some(CloseCode::Protocol),
+        Error::Utf8(_) => Some(CloseCode::Invalid),
+        Error::Capacity(CapacityError::MessageTooLong { .. }) => Some(CloseCode::Size),
+        _ => None,
+    }
+}
