@@ -2,7 +2,7 @@
 //! left, one line that says how the trial is getting on, one line a finished trial. Off a terminal there is
 //! no animation, only the finished lines.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -12,6 +12,17 @@ use wirecost_model::{Cell, Plan, TrialSpec};
 use wirecost_report::format;
 use wirecost_report::gate;
 use wirecost_runner::run::Observer;
+
+/// Prints a result. A reader that has gone away (`| head`) is no error.
+pub fn print(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// [`print`] with a format.
+macro_rules! say {
+    ($($format:tt)*) => { $crate::ui::print(&format!($($format)*)) };
+}
+pub(crate) use say;
 
 /// Columns of the terminal; `COLUMNS` says otherwise, and off a terminal it is 100.
 pub fn width() -> usize {

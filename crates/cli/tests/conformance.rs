@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use wirecost_model::transport::TRANSPORTS;
+use wirecost_model::transport::{TRANSPORTS, TransportRow};
 use wirecost_model::{Record, Trial};
 
 /// Workloads beside the one that the case itself names. Bursts make the second message of a burst hit the gap in which
@@ -72,20 +72,30 @@ fn check(trial: &Trial, what: &str) {
 
 #[test]
 fn every_transport_delivers_every_message_of_every_workload_once() {
-    for row in TRANSPORTS {
-        let path = root().join("scenarios/test").join(format!("{}.yaml", row.name.replace('_', "-")));
-        let case = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let own = case.lines().find(|line| line.starts_with("  push:")).expect("the case pushes").trim();
-        for (name, workload) in [("own", own)].iter().chain(WORKLOADS) {
-            let name = format!("{}-{name}", row.name.replace('_', "-"));
-            let record = run(&case.replace(own, workload), &name);
-            assert!(record.complete && record.trials.len() == record.plan.cells.len(), "{name}");
-            for trial in &record.trials {
-                let cell = &record.plan.cells[trial.cell];
-                check(trial, &format!("{name}, {}", cell.config.name));
-                let spoken: BTreeSet<bool> = trial.negotiated.keys().map(|text| text.contains("TLS")).collect();
-                assert!(!spoken.contains(&cell.config.tls.is_none()), "{name}: {:?}", trial.negotiated);
+    // A trial waits more than it works, so the transports take turns on the cores; only counts are looked at.
+    std::thread::scope(|scope| {
+        let transports: Vec<_> = TRANSPORTS.iter().map(|row| scope.spawn(|| conforms(row))).collect();
+        for transport in transports {
+            if let Err(panic) = transport.join() {
+                std::panic::resume_unwind(panic);
             }
+        }
+    });
+}
+
+fn conforms(row: &TransportRow) {
+    let path = root().join("scenarios/test").join(format!("{}.yaml", row.name.replace('_', "-")));
+    let case = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let own = case.lines().find(|line| line.starts_with("  push:")).expect("the case pushes").trim();
+    for (name, workload) in [("own", own)].iter().chain(WORKLOADS) {
+        let name = format!("{}-{name}", row.name.replace('_', "-"));
+        let record = run(&case.replace(own, workload), &name);
+        assert!(record.complete && record.trials.len() == record.plan.cells.len(), "{name}");
+        for trial in &record.trials {
+            let cell = &record.plan.cells[trial.cell];
+            check(trial, &format!("{name}, {}", cell.config.name));
+            let spoken: BTreeSet<bool> = trial.negotiated.keys().map(|text| text.starts_with("TLS")).collect();
+            assert!(!spoken.contains(&cell.config.tls.is_none()), "{name}: {:?}", trial.negotiated);
         }
     }
 }

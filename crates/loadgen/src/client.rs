@@ -258,6 +258,7 @@ async fn send_due<S: Session>(
 async fn closed_loop<S: Connect>(mut session: S, context: Context, outstanding: u32) -> (S, Result<(), TransportError>) {
     let shared = Rc::clone(&context.shared);
     let Some(begin) = context.begun().await else { return (session, Ok(())) };
+    context.pacer.until(begin.start_ns).await;
     let until_ns = begin.start_ns + begin.window_to_ns;
     let mut check = StreamCheck::default();
     let mut due_ns: Vec<u64> = Vec::new();

@@ -176,7 +176,7 @@ pub enum TrialEvent {
     Done(Box<TrialOutput>),
     /// The end, without numbers.
     Failed {
-        /// The server could not be reached or died, as opposed to any other reason.
+        /// The server could not be reached, or died, as opposed to any other reason.
         server_died: bool,
         /// What happened, with the server's last words.
         message: String,

@@ -112,7 +112,7 @@ pub struct Trial {
     /// In `duplex`: what became of the clients' messages.
     pub upload_accounting: Option<Accounting>,
     /// By tag: `delivery` (received − due), `service` (received − sent), `publish_lag`, `pacer_lag`,
-    /// `connect_tcp`, `connect_tls`, `connect_ready`, `first_message`, `upload`, `upload_service`.
+    /// `connect_tcp`, `connect_tls`, `connect_ready`, `upload`, `upload_service`.
     /// Times of messages due in the measured window; a tag without samples is absent.
     pub latencies: BTreeMap<String, Latency>,
     /// Closed loop: latency is a round trip, and the rate is a result.
@@ -168,7 +168,7 @@ pub struct MachineCost {
     pub busy_fraction: f64,
     /// Pages swapped in or out.
     pub swapped_pages: u64,
-    /// TCP memory of this network namespace at the end of the window, bytes.
+    /// TCP buffer memory of the whole machine at the end of the window, bytes: the kernel does not tell it by namespace.
     pub tcp_memory_bytes: u64,
 }
 

@@ -243,11 +243,12 @@ mod tests {
     #[test]
     fn sleeping_costs_a_voluntary_switch_and_next_to_no_cpu() {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
-        while Memory::of(child.id()).unwrap().rss_bytes == 0 {
+        let used = || cpu_ns(Some(child.id())).unwrap();
+        // It has been started, but may not have been given a core yet.
+        while used() == 0 || Memory::of(child.id()).unwrap().rss_bytes == 0 {
             thread::yield_now();
         }
-        let used = cpu_ns(Some(child.id())).unwrap();
-        assert!(0 < used && used < 1_000_000_000, "{used}");
+        assert!(used() < 1_000_000_000, "{}", used());
         let before = Usage::of_self().unwrap();
         thread::sleep(std::time::Duration::from_millis(1));
         assert!(Usage::of_self().unwrap().voluntary_switches > before.voluntary_switches);

@@ -36,9 +36,11 @@ impl Capture {
         command.args(["-i", "lo", "-B", BUFFER_MIB, "-a", MOST_KB, "-w"]).arg(file);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         process::die_with_parent(&mut command);
-        let mut child = command
-            .spawn()
-            .map_err(|error| std::io::Error::other(format!("dumpcap cannot be started ({error}); install tshark or wireshark, or leave --capture out")))?;
+        let mut child = command.spawn().map_err(|error| {
+            std::io::Error::other(format!(
+                "dumpcap cannot be started ({error}); install tshark or wireshark, or leave --capture out"
+            ))
+        })?;
         let (send, said) = mpsc::channel();
         if let Some(stderr) = child.stderr.take() {
             std::thread::spawn(move || {

@@ -13,7 +13,7 @@ use crate::preflight::Ground;
 use crate::store::{Store, StoreError};
 use crate::trial_process::TrialProcess;
 
-/// How often the user has asked for the end: once finishes the trial, twice stops now.
+/// How often somebody has asked for the end: once finishes the trial, twice stops now.
 pub type Interrupts = Arc<AtomicU8>;
 
 /// How long to wait for an event before looking at the interrupts again.
@@ -97,7 +97,8 @@ pub fn run(
             wire: ground.wire,
             server_cores: ground.server_cores.clone(),
             client_cores: ground.client_cores.clone(),
-            capture: capture.then(|| store.dir().join("trials").join(format!("{}.pcapng", trial_file_stem(spec.index, &cell.config.name)))),
+            capture: capture
+                .then(|| store.dir().join("trials").join(format!("{}.pcapng", trial_file_stem(spec.index, &cell.config.name)))),
         };
         let mut process = TrialProcess::start(command, &order).map_err(RunError::Start)?;
         let Some(mut output) = finish(&mut process, spec, cell, interrupts, observer)? else { return Ok(Ending::Interrupted) };

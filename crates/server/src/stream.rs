@@ -307,7 +307,7 @@ mod tests {
             let mut guard = StallGuard::new(ours, meter.clone(), patience);
             let reader = tokio::spawn(async move {
                 for _ in 0..3 {
-                    tokio::time::sleep(Duration::from_secs(29)).await;
+                    sleep(Duration::from_secs(29)).await;
                     theirs.read_exact(&mut [0; 4]).await.unwrap();
                 }
                 theirs

@@ -4,11 +4,12 @@ use wirecost_probe::{affinity, limits, machine, namespace};
 
 use super::Outcome;
 use crate::exit;
+use crate::ui::say;
 
 /// Says it, one line a fact; exits 0 whatever it finds.
 pub fn doctor() -> Outcome {
     let machine = machine::read();
-    let say = |ok: bool, what: &str, text: String| println!("{} {what:<16} {text}", if ok { "ok  " } else { "note" });
+    let say = |ok: bool, what: &str, text: String| say!("{} {what:<16} {text}", if ok { "ok  " } else { "note" });
     say(
         true,
         "machine",

@@ -10,6 +10,7 @@ use super::Outcome;
 use crate::args::{ListArgs, Listed};
 use crate::exit;
 use crate::failure::Failure;
+use crate::ui::say;
 
 /// Lists it.
 pub fn list(args: &ListArgs) -> Outcome {
@@ -23,11 +24,11 @@ pub fn list(args: &ListArgs) -> Outcome {
 
 fn transports() {
     for row in TRANSPORTS {
-        println!("{:<12} {}", row.name, row.summary);
+        say!("{:<12} {}", row.name, row.summary);
         let options = if row.options.is_empty() { "none of its own".into() } else { row.options.join(", ") };
-        println!("{:<12}   options: {options}", "");
+        say!("{:<12}   options: {options}", "");
     }
-    println!("\nEvery arm also takes {}.", COMMON_OPTIONS.join(", "));
+    say!("\nEvery arm also takes {}.", COMMON_OPTIONS.join(", "));
 }
 
 fn entries(dir: &Path, keep: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>, Failure> {
@@ -42,9 +43,9 @@ fn scenarios(dir: &Path) -> Result<(), Failure> {
     for path in entries(dir, |path| path.extension().is_some_and(|e| e == "yaml"))? {
         let text = std::fs::read_to_string(&path)?;
         match scenario::load(&text) {
-            Ok(loaded) => println!("{:<40} {}", path.display().to_string(), loaded.scenario.question),
+            Ok(loaded) => say!("{:<40} {}", path.display().to_string(), loaded.scenario.question),
             Err(problems) => {
-                println!("{:<40} invalid: {} problems, see `wirecost validate`", path.display().to_string(), problems.len())
+                say!("{:<40} invalid: {} problems, see `wirecost validate`", path.display().to_string(), problems.len())
             }
         }
     }
@@ -57,14 +58,9 @@ fn results(dir: &Path) -> Result<(), Failure> {
             Ok(run) => {
                 let void = run.record.trials.iter().filter(|trial| trial.is_void()).count();
                 let state = if run.record.complete { "complete" } else { "incomplete" };
-                println!(
-                    "{}\n  {}\n  {} trials, {state}, {void} void",
-                    path.display(),
-                    run.record.question,
-                    run.record.trials.len()
-                );
+                say!("{}\n  {}\n  {} trials, {state}, {void} void", path.display(), run.record.question, run.record.trials.len());
             }
-            Err(error) => println!("{}\n  unreadable: {error}", path.display()),
+            Err(error) => say!("{}\n  unreadable: {error}", path.display()),
         }
     }
     Ok(())

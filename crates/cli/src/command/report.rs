@@ -11,6 +11,7 @@ use crate::args::{Format, ReportArgs};
 use crate::exit;
 use crate::failure::Failure;
 use crate::ui;
+use crate::ui::say;
 
 /// Reads the records and writes their report.
 pub fn report(args: &ReportArgs) -> Outcome {
@@ -28,7 +29,7 @@ pub fn report(args: &ReportArgs) -> Outcome {
         Some(path) => {
             let write_error = |error: std::io::Error| Failure::new(exit::CANNOT_WRITE, format!("{}: {error}", path.display()));
             std::fs::write(&path, text).map_err(write_error)?;
-            println!("Wrote {}", path.display());
+            say!("Wrote {}", path.display());
         }
         None => std::io::stdout().write_all(text.as_bytes())?,
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use wirecost_model::record::{Provenance, Record, SCHEMA_VERSION, Trial};
 use wirecost_model::scenario::{Loaded, Wire};
@@ -47,14 +47,14 @@ pub fn run(args: &RunArgs) -> Outcome {
         jobs.iter().for_each(show_plan);
         return Ok(exit::OK);
     }
-    let interrupts = watch_signals();
+    let signals = watch_signals();
     let mut worst = exit::OK;
     for job in jobs {
-        let exit = run_job(&job, args, &interrupts)?;
+        let exit = run_job(&job, args, &signals)?;
         if exit.0 > worst.0 {
             worst = exit;
         }
-        if interrupts.load(SeqCst) > 0 {
+        if signals.count.load(SeqCst) > 0 {
             break;
         }
     }
@@ -109,49 +109,67 @@ fn override_scenario(args: &RunArgs, loaded: &mut Loaded) {
 
 fn show_plan(job: &Job) {
     let Job { file, plan, ground, .. } = job;
-    println!(
-        "{}: {} cells, {} trials, at least {:.0} s",
-        file.display(),
-        plan.cells.len(),
-        plan.trials.len(),
-        plan.least_duration_ns() as f64 / 1e9
-    );
-    println!(
-        "  network: {:?}; server on cores {:?}, load generator on cores {:?}",
-        ground.wire, ground.server_cores, ground.client_cores
-    );
-    for trial in &plan.trials {
+    let seconds = plan.least_duration_ns() as f64 / 1e9;
+    let (cells, trials) = (plan.cells.len(), plan.trials.len());
+    let mut lines = vec![
+        format!("{}: {cells} cells, {trials} trials, at least {seconds:.0} s", file.display()),
+        format!(
+            "  network: {:?}; server on cores {:?}, load generator on cores {:?}",
+            ground.wire, ground.server_cores, ground.client_cores
+        ),
+    ];
+    lines.extend(plan.trials.iter().map(|trial| {
         let cell = &plan.cells[trial.cell];
-        println!("  {:>4}  block {:>2}  {:<40} {} clients", trial.index + 1, trial.block + 1, cell.label(), cell.clients);
-    }
+        format!("  {:>4}  block {:>2}  {:<40} {} clients", trial.index + 1, trial.block + 1, cell.label(), cell.clients)
+    }));
+    ui::print(&lines.join("\n"));
 }
 
-/// Counts SIGINT and SIGTERM; the run looks at the count.
-fn watch_signals() -> Interrupts {
-    let interrupts: Interrupts = Arc::new(AtomicU8::new(0));
-    let count = Arc::clone(&interrupts);
+/// Counts SIGINT and SIGTERM; the run looks at the count. The first one decides the exit code.
+fn watch_signals() -> Signals {
+    let signals = Signals::default();
+    let shared = signals.clone();
     std::thread::spawn(move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
         runtime.block_on(async {
             let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else { return };
             loop {
-                tokio::select! {
-                    result = tokio::signal::ctrl_c() => if result.is_err() { return },
-                    _ = terminate.recv() => {}
-                }
-                if count.fetch_add(1, SeqCst) == 0 {
+                let terminated = tokio::select! {
+                    result = tokio::signal::ctrl_c() => if result.is_err() { return } else { false },
+                    _ = terminate.recv() => true,
+                };
+                if shared.count.fetch_add(1, SeqCst) == 0 {
+                    shared.terminated.store(terminated, SeqCst);
                     eprintln!("\nFinishing this trial; what is done is kept. Once more stops now.");
                 }
             }
         });
     });
-    interrupts
+    signals
 }
 
-fn run_job(job: &Job, args: &RunArgs, interrupts: &Interrupts) -> Outcome {
+/// What signals have asked for.
+#[derive(Clone, Default)]
+struct Signals {
+    count: Interrupts,
+    terminated: Arc<AtomicBool>,
+}
+
+impl Signals {
+    fn exit(&self) -> Exit {
+        if self.terminated.load(SeqCst) { exit::TERMINATED } else { exit::INTERRUPTED }
+    }
+}
+
+fn run_job(job: &Job, args: &RunArgs, signals: &Signals) -> Outcome {
     let started = utc_now();
     let store = if args.resume { unfinished(job, args)? } else { create(job, args, &started)? };
-    let provenance = provenance(job, &started);
+    let mut provenance = provenance(job, &started);
+    if let Ok(earlier) = load::read_dir(store.dir()) {
+        // A resumed run began when its first part did, and with that command.
+        let earlier = earlier.record.provenance;
+        (provenance.started_utc, provenance.argv) = (earlier.started_utc, earlier.argv);
+    }
     let left = job.plan.trials.len() - store.finished()?.len();
     let mut ui = Ui::new(&job.plan, left, args.quiet);
     ui.line(&format!("{} — {}", job.loaded.scenario.name, job.loaded.scenario.question.trim()));
@@ -162,7 +180,7 @@ fn run_job(job: &Job, args: &RunArgs, interrupts: &Interrupts) -> Outcome {
         ui.line("note: a debug build measures itself; use `cargo run --release`");
     }
     let command: Vec<OsString> = vec![std::env::current_exe()?.into(), "trial".into()];
-    let ended = runner::run(&job.plan, &job.ground, &store, &command, args.capture, interrupts, &mut ui);
+    let ended = runner::run(&job.plan, &job.ground, &store, &command, args.capture, &signals.count, &mut ui);
     ui.finish();
     // Whatever ended it, what is finished becomes a record.
     let record = assemble(job, store.trials()?, provenance);
@@ -178,7 +196,10 @@ fn run_job(job: &Job, args: &RunArgs, interrupts: &Interrupts) -> Outcome {
         Failure::new(failure.exit, format!("{}\n  {kept}", failure.text))
     })?;
     show(job, args, &store, &run)?;
-    Ok(verdict(&record, args, ending))
+    Ok(match ending {
+        Ending::Interrupted => signals.exit(),
+        Ending::Complete => verdict(&record, args),
+    })
 }
 
 fn create(job: &Job, args: &RunArgs, started: &str) -> Result<Store, Failure> {
@@ -279,11 +300,11 @@ fn write(store: &Store, record: &Record) -> Result<load::Run, Failure> {
 
 fn show(job: &Job, args: &RunArgs, store: &Store, run: &load::Run) -> Result<(), Failure> {
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&run.record).map_err(anyhow::Error::from)?);
+        ui::print(&serde_json::to_string_pretty(&run.record).map_err(anyhow::Error::from)?);
     } else if args.quiet {
-        println!("{}", store.dir().display());
+        ui::print(&store.dir().display().to_string());
     } else {
-        println!("{}", terminal::table(run, ui::width(), ui::colour(args.no_color)));
+        ui::print(&terminal::table(run, ui::width(), ui::colour(args.no_color)));
     }
     if !args.quiet {
         eprintln!("Wrote {}", store.dir().display());
@@ -298,13 +319,10 @@ fn show(job: &Job, args: &RunArgs, store: &Store, run: &load::Run) -> Result<(),
 }
 
 /// The code that the results deserve.
-fn verdict(record: &Record, args: &RunArgs, ending: Ending) -> Exit {
-    let job_thresholds_hold = record.thresholds.iter().all(|threshold| threshold.holds);
-    if ending == Ending::Interrupted {
-        exit::INTERRUPTED
-    } else if !args.allow_void && record.trials.iter().any(Trial::is_void) {
+fn verdict(record: &Record, args: &RunArgs) -> Exit {
+    if !args.allow_void && record.trials.iter().any(Trial::is_void) {
         exit::VOID
-    } else if job_thresholds_hold {
+    } else if record.thresholds.iter().all(|threshold| threshold.holds) {
         exit::OK
     } else {
         exit::THRESHOLD

@@ -5,6 +5,7 @@ use wirecost_model::{Record, Scenario};
 use super::Outcome;
 use crate::args::{SchemaArgs, SchemaOf};
 use crate::exit;
+use crate::ui;
 
 /// Prints it.
 pub fn schema(args: &SchemaArgs) -> Outcome {
@@ -12,6 +13,6 @@ pub fn schema(args: &SchemaArgs) -> Outcome {
         SchemaOf::Scenario => schemars::schema_for!(Scenario),
         SchemaOf::Record => schemars::schema_for!(Record),
     };
-    println!("{}", serde_json::to_string_pretty(&schema).map_err(anyhow::Error::from)?);
+    ui::print(&serde_json::to_string_pretty(&schema).map_err(anyhow::Error::from)?);
     Ok(exit::OK)
 }

@@ -8,12 +8,13 @@ use super::Outcome;
 use crate::args::ValidateArgs;
 use crate::exit;
 use crate::failure::Failure;
+use crate::ui::say;
 
 /// Checks every file before it says anything of any.
 pub fn validate(args: &ValidateArgs) -> Outcome {
     let loaded = load_all(&args.files)?;
     for (file, (_, loaded)) in args.files.iter().zip(&loaded) {
-        println!("{}: ok, {} cells", file.display(), loaded.variants.len());
+        say!("{}: ok, {} cells", file.display(), loaded.variants.len());
     }
     Ok(exit::OK)
 }

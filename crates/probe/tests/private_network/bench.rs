@@ -1,11 +1,13 @@
 //! Running cases and the comparison they all end in. No case is here.
 
 use std::{
+    env,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     os::fd::AsRawFd,
     panic::{self, AssertUnwindSafe},
     process::ExitCode,
+    thread,
     time::Duration,
 };
 
@@ -23,6 +25,8 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// Runs cases one after another and counts.
 pub struct Bench {
     runtime: Runtime,
+    /// Cases to run have one of these in their names; all do if there is none. What `cargo test NAME` hands on.
+    filters: Vec<String>,
     passed: u32,
     failed: u32,
 }
@@ -30,11 +34,15 @@ pub struct Bench {
 impl Bench {
     pub fn new() -> Self {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        Self { runtime, passed: 0, failed: 0 }
+        let filters = env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+        Self { runtime, filters, passed: 0, failed: 0 }
     }
 
     /// A case that passes if it does not panic.
     pub fn case(&mut self, name: &str, case: impl FnOnce(&Runtime)) {
+        if !self.filters.is_empty() && !self.filters.iter().any(|filter| name.contains(filter)) {
+            return;
+        }
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| case(&self.runtime)));
         if outcome.is_ok() {
             println!("ok     {name}");
@@ -101,8 +109,18 @@ impl Watch {
         }
     }
 
+    /// Insists that the account is what the interface counted.
+    ///
+    /// But for one thing that no account can know of and nobody can prevent, if only the stack's counters show that it
+    /// happened: a last ACK overtaken by the FIN after it, which costs three frames and ends in a RST.
     pub fn compare(&self, account: &ConnectionAccount) {
-        assert_eq!(self.residual(account), Residual::NONE, "{account:#?}\n{:?}", self.stack());
+        let (residual, stack) = (self.residual(account), self.stack());
+        let strays = stack.resets_sent as i64 - (account.to_server.rst + account.to_client.rst) as i64;
+        if strays > 0 {
+            println!("       (an ACK overtaken by a FIN, {strays} times: {residual:?})");
+        }
+        let expected = Residual { bytes: (52 + 52 + 40) * strays.max(0), frames: 3 * strays.max(0) };
+        assert_eq!(residual, expected, "{account:#?}\n{stack:?}");
     }
 }
 
@@ -138,4 +156,24 @@ pub fn settle(runtime: &Runtime, socket: &TcpStream, end: End, expected: Ending)
     let settled = runtime.block_on(segments::settle(socket, end, None, PATIENCE)).unwrap();
     assert_eq!(settled.ending, expected, "{settled:?}");
     settled
+}
+
+/// Settles the server's end, then the client's, of a connection whose client has closed or half-closed; their accounts.
+pub fn settle_both(runtime: &Runtime, server: &TcpStream, client: &TcpStream) -> (ConnectionAccount, ConnectionAccount) {
+    let at = |socket, end| settle(runtime, socket, end, Ending::Orderly).account();
+    (at(server, End::Server), at(client, End::Client))
+}
+
+/// Waits until nothing has gone over the interface for longer than any core takes to deliver what it holds.
+pub fn wait_for_quiet() {
+    let mut before = Counters::read("lo").unwrap();
+    loop {
+        // An ACK may be delayed by 40 ms.
+        thread::sleep(Duration::from_millis(60));
+        let now = Counters::read("lo").unwrap();
+        if now == before {
+            return;
+        }
+        before = now;
+    }
 }

@@ -13,23 +13,25 @@ use wirecost_probe::{
     segments::{ConnectionAccount, End, Ending, combine},
 };
 
-use crate::bench::{Bench, listen_again, pair, settle, settle_server};
+use crate::bench::{Bench, listen_again, pair, settle_both, settle_server, wait_for_quiet};
 
-const EXACT: TcpRecovery = TcpRecovery::EXACT;
+const WITHOUT_SACK: TcpRecovery = TcpRecovery::WITHOUT_SACK;
 const MIB: usize = 1 << 20;
 
-/// Both ends write `bytes` and read what the other writes, all at once; then both ends are settled.
+/// Both ends write `bytes` and read what the other writes, all at once. When all is still the client closes, then the
+/// server. Both ends' accounts.
 pub fn cross(runtime: &Runtime, bytes: usize, read_pause: Duration) -> (ConnectionAccount, ConnectionAccount) {
+    const CHUNK: usize = 16384;
     let (client, server) = pair();
     let write = |mut stream: &TcpStream| {
-        for _ in 0..bytes / 16384 {
-            stream.write_all(&[7; 16384]).unwrap();
+        for _ in 0..bytes / CHUNK {
+            stream.write_all(&[7; CHUNK]).unwrap();
         }
-        stream.shutdown(Shutdown::Write).unwrap();
     };
     let read = |mut stream: &TcpStream| {
-        let mut buffer = [0; 16384];
-        while stream.read(&mut buffer).unwrap() > 0 {
+        let (mut buffer, mut left) = ([0; CHUNK], bytes / CHUNK * CHUNK);
+        while left > 0 {
+            left -= stream.read(&mut buffer).unwrap();
             if !read_pause.is_zero() {
                 thread::sleep(read_pause);
             }
@@ -41,31 +43,32 @@ pub fn cross(runtime: &Runtime, bytes: usize, read_pause: Duration) -> (Connecti
         scope.spawn(|| read(&client));
         scope.spawn(|| read(&server));
     });
-    let at = |socket, end| settle(runtime, socket, end, Ending::Orderly).account();
-    (at(&server, End::Server), at(&client, End::Client))
+    wait_for_quiet();
+    client.shutdown(Shutdown::Write).unwrap();
+    settle_both(runtime, &server, &client)
 }
 
 pub fn cases(bench: &mut Bench) {
     for round in 1..=3 {
-        bench.exact(&format!("1 MiB each way at once, from the server's end, round {round}"), EXACT, |runtime| {
+        bench.exact(&format!("1 MiB each way at once, from the server's end, round {round}"), WITHOUT_SACK, |runtime| {
             let (server, client) = cross(runtime, MIB, Duration::ZERO);
             assert_eq!(server.to_client.payload_bytes, MIB as u64);
             from_one(End::Server, server, client)
         });
-        bench.exact(&format!("1 MiB each way at once, from the client's end, round {round}"), EXACT, |runtime| {
+        bench.exact(&format!("1 MiB each way at once, from the client's end, round {round}"), WITHOUT_SACK, |runtime| {
             let (server, client) = cross(runtime, MIB, Duration::ZERO);
             from_one(End::Client, server, client)
         });
     }
-    bench.exact("16 MiB each way at once, from both ends", EXACT, |runtime| {
+    bench.exact("16 MiB each way at once, from both ends", WITHOUT_SACK, |runtime| {
         let (server, client) = cross(runtime, 16 * MIB, Duration::ZERO);
         combine(&server, &client)
     });
-    bench.exact("1 MiB each way to slow readers: windows close and open", EXACT, |runtime| {
+    bench.exact("1 MiB each way to slow readers: windows close and open", WITHOUT_SACK, |runtime| {
         let (server, client) = cross(runtime, MIB, Duration::from_millis(2));
         from_one(End::Server, server, client)
     });
-    bench.exact("a window stays shut until it is probed", EXACT, |runtime| {
+    bench.exact("a window stays shut until it is probed", WITHOUT_SACK, |runtime| {
         let (mut client, mut server) = pair();
         let writer = thread::spawn(move || {
             server.write_all(&vec![7; 8 * MIB]).unwrap();
@@ -78,7 +81,11 @@ pub fn cases(bench: &mut Bench) {
         drop(client);
         settle_server(runtime, &server, Ending::Orderly).account()
     });
-    bench.exact("small messages to a client that does not read, from the server's end", EXACT, trickle_down);
+    bench.exact(
+        "small messages to a client that does not read, from the server's end",
+        TcpRecovery::WITHOUT_PROBES,
+        trickle_down,
+    );
     bench.exact("the same with loss probes: what arrived twice was reported", TcpRecovery::LINUX, |runtime| {
         let account = trickle_down(runtime);
         assert!(account.doubts.is_empty());
@@ -86,25 +93,27 @@ pub fn cases(bench: &mut Bench) {
         println!("       (sent again: {} segments)", account.to_client.retransmitted_segments);
         account
     });
-    bench.exact("small messages to a server that does not read, from the server's end", EXACT, |runtime| trickle_up(runtime).0);
+    bench.exact("small messages to a server that does not read, from the server's end", TcpRecovery::WITHOUT_PROBES, |runtime| {
+        trickle_up(runtime).0
+    });
     bench.exact("the same with loss probes, from both ends", TcpRecovery::LINUX, |runtime| {
         let (server, client) = trickle_up(runtime);
         combine(&server, &client)
     });
-    bench.exact("200 connections at once, requests and answers of all sizes", EXACT, many);
+    bench.exact("200 connections at once, requests and answers of all sizes", WITHOUT_SACK, many);
 }
 
-/// One end's account, unless the other end sent something again: that is a case of its own (see `inexact`), which two
-/// cores that deliver out of order bring about now and then even here.
+/// One end's account, unless something was sent again: that is a case of its own (see `inexact`), which two cores that
+/// deliver out of order bring about now and then even here.
 fn from_one(end: End, server: ConnectionAccount, client: ConnectionAccount) -> ConnectionAccount {
-    let (one, sent_again) = match end {
-        End::Server => (server, client.to_server.retransmitted_segments),
-        End::Client => (client, server.to_client.retransmitted_segments),
-    };
+    let sent_again = server.to_client.retransmitted_segments + client.to_server.retransmitted_segments;
     if sent_again == 0 {
-        return one;
+        return match end {
+            End::Server => server,
+            End::Client => client,
+        };
     }
-    println!("       (the other end sent {sent_again} segments again: taken from both)");
+    println!("       ({sent_again} segments were sent again: taken from both ends)");
     combine(&server, &client)
 }
 
@@ -130,9 +139,7 @@ pub fn trickle_up(runtime: &Runtime) -> (ConnectionAccount, ConnectionAccount) {
     }
     server.read_exact(&mut [0; 3000]).unwrap();
     client.shutdown(Shutdown::Write).unwrap();
-    server.shutdown(Shutdown::Write).unwrap();
-    let at = |socket, end| settle(runtime, socket, end, Ending::Orderly).account();
-    (at(&server, End::Server), at(&client, End::Client))
+    settle_both(runtime, &server, &client)
 }
 
 fn many(runtime: &Runtime) -> ConnectionAccount {

@@ -8,14 +8,13 @@ use std::{
     time::Duration,
 };
 
-use tokio::runtime::Runtime;
 use wirecost_probe::{
     namespace::{self, TcpRecovery},
-    segments::{self, ConnectionAccount, End, Ending, combine},
+    segments::{self, End, Ending, combine},
 };
 
 use crate::{
-    bench::{Bench, PATIENCE, Residual, Watch, carry, listen_again, pair, settle},
+    bench::{Bench, PATIENCE, Residual, Watch, carry, listen_again, pair, settle_both},
     bulk::{cross, trickle_up},
 };
 
@@ -48,7 +47,7 @@ pub fn cases(bench: &mut Bench) {
         }
     });
     bench.case("inexact: a client that closes while it is being written to, 20 times", |runtime| {
-        namespace::set_tcp_recovery(TcpRecovery::LINUX).unwrap();
+        namespace::set_tcp_recovery(TcpRecovery::WITHOUT_SACK).unwrap();
         for round in 1..=20 {
             let watch = Watch::start();
             let (client, mut server) = pair();
@@ -83,9 +82,12 @@ pub fn cases(bench: &mut Bench) {
         while watch.stack().listen_drops == 0 {
             thread::yield_now();
         }
-        let (mut server, mut client) = settle_both(runtime, &listener.accept().unwrap().0, &first);
         let accepted = listener.accept().unwrap().0;
-        let (server_of_second, client_of_second) = settle_both(runtime, &accepted, &second.join().unwrap());
+        first.shutdown(Shutdown::Write).unwrap();
+        let (mut server, mut client) = settle_both(runtime, &accepted, &first);
+        let (accepted, second) = (listener.accept().unwrap().0, second.join().unwrap());
+        second.shutdown(Shutdown::Write).unwrap();
+        let (server_of_second, client_of_second) = settle_both(runtime, &accepted, &second);
         server += server_of_second;
         client += client_of_second;
         let sent_again = client.doubts.retransmitted_control_segments;
@@ -101,6 +103,7 @@ pub fn cases(bench: &mut Bench) {
         defer_accept(&listener);
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let server = listener.accept().unwrap().0;
+        client.shutdown(Shutdown::Write).unwrap();
         let (server, client) = settle_both(runtime, &server, &client);
         let sent_again = server.doubts.retransmitted_control_segments as i64;
         assert!(sent_again >= 1);
@@ -125,12 +128,4 @@ fn defer_accept(listener: &TcpListener) {
         )
     };
     assert_eq!(returned, 0);
-}
-
-/// Both ends' accounts of a connection that ends in order.
-fn settle_both(runtime: &Runtime, server: &TcpStream, client: &TcpStream) -> (ConnectionAccount, ConnectionAccount) {
-    client.shutdown(Shutdown::Write).unwrap();
-    server.shutdown(Shutdown::Write).unwrap();
-    let at = |socket, end| settle(runtime, socket, end, Ending::Orderly).account();
-    (at(server, End::Server), at(client, End::Client))
 }

@@ -128,9 +128,8 @@ pub fn cases(bench: &mut Bench) {
         let (mut client, mut server) = victim::start().unwrap();
         server.read_exact(&mut [0; 100]).unwrap();
         process::signal(client.id(), Signal::Kill).unwrap();
-        let account = settle_server(runtime, &server, Ending::Orderly).account();
         client.wait().unwrap();
-        account
+        settle_server(runtime, &server, Ending::Orderly).account()
     });
     bench.exact("client is killed with the answer unread", LINUX, |runtime| {
         let (mut client, mut server) = victim::start().unwrap();

@@ -121,7 +121,7 @@ mod tests {
                 assert_eq!(poll_fn(|cx| body.poll_part(cx)).await.unwrap(), "...");
                 assert_eq!(start.elapsed().as_secs(), so_far_s);
             }
-            ["b", "c", "d", "e"].map(publish);
+            ["b", "c", "d", "e"].into_iter().for_each(publish);
             assert_eq!(poll_fn(|cx| body.poll_part(cx)).await.unwrap(), "<2 lost, next 3>de");
             hub.close();
             assert_eq!(poll_fn(|cx| body.poll_part(cx)).await, None);
