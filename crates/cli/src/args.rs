@@ -104,6 +104,9 @@ pub struct RunArgs {
     /// Keep a packet capture of every trial (needs dumpcap; for bytes, not for latency)
     #[arg(long)]
     pub capture: bool,
+    /// Count a byte too many in each frame, to see the gate fail
+    #[arg(long, hide = true)]
+    pub miscount: bool,
     /// A short word for this machine in the record's name
     #[arg(long, value_name = "WORD", default_value = "local")]
     pub alias: String,

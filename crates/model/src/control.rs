@@ -164,6 +164,9 @@ pub struct TrialOrder {
     pub client_cores: Vec<usize>,
     /// Keep a packet capture of the trial in this file.
     pub capture: Option<PathBuf>,
+    /// For the test of the ledger's gate: count a byte too many in each frame's header.
+    #[serde(default)]
+    pub miscount: bool,
 }
 
 /// What a trial process tells the runner.

@@ -170,6 +170,11 @@ pub struct MachineCost {
     pub swapped_pages: u64,
     /// TCP buffer memory of the whole machine at the end of the window, bytes: the kernel does not tell it by namespace.
     pub tcp_memory_bytes: u64,
+    /// Kernel memory of sockets and their buffers, bytes, at the end of the window less before any client connected; both
+    /// ends of every connection. Machine-wide, so only a quiet machine tells it well. Absent where the kernel does not
+    /// let it be read (it takes root).
+    #[serde(default)]
+    pub kernel_socket_bytes: Option<u64>,
 }
 
 /// A check of a trial's validity.

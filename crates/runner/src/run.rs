@@ -71,7 +71,16 @@ pub trait Observer {
     fn ended(&mut self, cell: &Cell, trial: &Trial);
 }
 
-/// Runs what is missing of the plan; `command` starts a trial process, `capture` keeps its packets.
+/// What is done in each trial beside measuring.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Extras {
+    /// Keep a packet capture.
+    pub capture: bool,
+    /// Miscount on purpose, for the test of the ledger's gate.
+    pub miscount: bool,
+}
+
+/// Runs what is missing of the plan; `command` starts a trial process.
 ///
 /// # Errors
 /// [`RunError`] at the first trial that gives no numbers; everything before is on disk.
@@ -80,7 +89,7 @@ pub fn run(
     ground: &Ground,
     store: &Store,
     command: &[OsString],
-    capture: bool,
+    Extras { capture, miscount }: Extras,
     interrupts: &Interrupts,
     observer: &mut dyn Observer,
 ) -> Result<Ending, RunError> {
@@ -99,6 +108,7 @@ pub fn run(
             client_cores: ground.client_cores.clone(),
             capture: capture
                 .then(|| store.dir().join("trials").join(format!("{}.pcapng", trial_file_stem(spec.index, &cell.config.name)))),
+            miscount,
         };
         let mut process = TrialProcess::start(command, &order).map_err(RunError::Start)?;
         let Some(mut output) = finish(&mut process, spec, cell, interrupts, observer)? else { return Ok(Ending::Interrupted) };

@@ -108,6 +108,8 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
     let started_utc = utc_now();
 
     let before = server.read()?;
+    let machine_before = MachineState::read()?;
+    let client_rss_before_bytes = process::Memory::of(std::process::id())?.rss_bytes;
     let fleet = trial.connect(&mut server, &plan)?;
     trial.barrier(&mut server, &fleet)?;
     let connected = server.read()?;
@@ -139,7 +141,7 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
         None => None,
     };
     let capture_dropped = capture.map(Capture::stop).transpose()?.unwrap_or(0);
-    let readings = Readings { before, connected, window, drained };
+    let readings = Readings { before, machine_before, client_rss_before_bytes, connected, window, drained };
     Ok(Sum {
         order,
         script: trial.script,
@@ -193,6 +195,8 @@ struct Window {
 /// The server's counters at every border.
 struct Readings {
     before: Reading,
+    machine_before: MachineState,
+    client_rss_before_bytes: u64,
     connected: Reading,
     window: Window,
     drained: Reading,
@@ -409,7 +413,7 @@ impl Sum<'_> {
             },
             client: ProcessCost {
                 cpu_ns: window.client_cpu_ns,
-                rss_before_bytes: 0,
+                rss_before_bytes: self.readings.client_rss_before_bytes,
                 rss_bytes: window.client.rss_bytes,
                 pss_bytes: window.client.pss_bytes,
             },
@@ -419,6 +423,9 @@ impl Sum<'_> {
                 busy_fraction: window.machine.busy_fraction(),
                 swapped_pages: window.machine.swapped_in_pages + window.machine.swapped_out_pages,
                 tcp_memory_bytes: window.machine.tcp_buffer_bytes,
+                kernel_socket_bytes: kernel_bytes(&window.machine)
+                    .zip(kernel_bytes(&self.readings.machine_before))
+                    .map(|(now, before)| now.saturating_sub(before)),
             },
             negotiated: self.report.negotiated,
             nagle_connections: self.nagle,
@@ -430,7 +437,7 @@ impl Sum<'_> {
     }
 
     fn ledger(&self) -> Ledger {
-        let Readings { before, connected, window, drained } = &self.readings;
+        let Readings { before, connected, window, drained, .. } = &self.readings;
         let borders = [before, connected, &window.from, &window.to, drained, &self.report.reading];
         let mut ledger = Ledger::default();
         for (phase, pair) in Phase::ALL.into_iter().zip(borders.windows(2)) {
@@ -440,13 +447,13 @@ impl Sum<'_> {
         ledger.interface = self.wire.map(|wire| {
             let all = self.report.reading.counters;
             let both = [Direction::Up, Direction::Down];
-            let bytes = both.iter().flat_map(|d| Layer::ALL.map(|layer| all.layer(layer, *d))).sum();
+            let bytes: u64 = both.iter().flat_map(|d| Layer::ALL.map(|layer| all.layer(layer, *d))).sum();
             let frames = [all.data_segments, all.ack_segments, all.control_segments, all.retransmit_segments];
             InterfaceAccount {
                 frames: wire.sent_packets,
                 bytes: wire.sent_bytes,
                 ledger_frames: frames.iter().map(|flow| flow.total()).sum(),
-                ledger_bytes: bytes,
+                ledger_bytes: bytes + if self.order.miscount { wire.sent_packets } else { 0 },
             }
         });
         ledger
@@ -492,6 +499,11 @@ impl Sum<'_> {
         tagged.retain(|_, intervals| intervals.iter().any(|histogram| histogram.count() > 0));
         (tagged, wirecost_loadgen::interval_ns(window_ns))
     }
+}
+
+/// Socket structures and buffers of the whole machine, bytes.
+fn kernel_bytes(state: &MachineState) -> Option<u64> {
+    Some(state.tcp_slab_bytes? + state.tcp_buffer_bytes)
 }
 
 fn merged(intervals: &[Histogram]) -> Histogram {

@@ -60,4 +60,4 @@ pub mod transport;
 
 pub use control::run;
 pub use options::{ServerError, ServerOptions};
-pub use server::{Running, start};
+pub use server::{Desk, Running, start};

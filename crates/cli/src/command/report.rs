@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use wirecost_report::load::{self, Run};
-use wirecost_report::{export, terminal};
+use wirecost_report::{export, html, terminal};
 
 use super::Outcome;
 use crate::args::{Format, ReportArgs};
@@ -18,7 +18,7 @@ pub fn report(args: &ReportArgs) -> Outcome {
     let runs: Vec<Run> = args.records.iter().map(|dir| read(dir)).collect::<Result<_, _>>()?;
     let each = |render: &dyn Fn(&Run) -> String| runs.iter().map(render).collect::<Vec<_>>().join("\n");
     let text = match args.format {
-        Format::Html => String::new(),
+        Format::Html => html::render(&runs),
         Format::Md => each(&export::markdown),
         Format::Csv => each(&export::csv),
         Format::Junit => each(&export::junit),

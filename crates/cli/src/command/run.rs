@@ -13,9 +13,9 @@ use wirecost_model::threshold::Threshold;
 use wirecost_model::units::Span;
 use wirecost_model::{Plan, scenario};
 use wirecost_probe::machine;
-use wirecost_report::{export, load, stats, terminal};
+use wirecost_report::{export, html, load, stats, terminal};
 use wirecost_runner::preflight::{self, Ground};
-use wirecost_runner::run::{self as runner, Ending, Interrupts};
+use wirecost_runner::run::{self as runner, Ending, Extras, Interrupts};
 use wirecost_runner::store::{Store, folder_name};
 use wirecost_runner::utc_now;
 
@@ -180,7 +180,8 @@ fn run_job(job: &Job, args: &RunArgs, signals: &Signals) -> Outcome {
         ui.line("note: a debug build measures itself; use `cargo run --release`");
     }
     let command: Vec<OsString> = vec![std::env::current_exe()?.into(), "trial".into()];
-    let ended = runner::run(&job.plan, &job.ground, &store, &command, args.capture, &signals.count, &mut ui);
+    let extras = Extras { capture: args.capture, miscount: args.miscount };
+    let ended = runner::run(&job.plan, &job.ground, &store, &command, extras, &signals.count, &mut ui);
     ui.finish();
     // Whatever ended it, what is finished becomes a record.
     let record = assemble(job, store.trials()?, provenance);
@@ -295,6 +296,7 @@ fn write(store: &Store, record: &Record) -> Result<load::Run, Failure> {
     let run = load::read_dir(store.dir()).map_err(|error| Failure::new(exit::UNEXPECTED, error.to_string()))?;
     store.write("cells.csv", export::csv(&run).as_bytes())?;
     store.write("README.md", export::markdown(&run).as_bytes())?;
+    store.write("report.html", html::render(std::slice::from_ref(&run)).as_bytes())?;
     Ok(run)
 }
 
