@@ -86,28 +86,38 @@ fn websocket_headers_are_2_4_or_10_bytes_and_4_of_mask() {
 
 #[test]
 fn sse_and_chunk_framing_follow_their_formulas() {
-    let (record, trials) =
-        trials(&scenario("push: { rate: 50/s, payload: 100B }", "sse, http_stream", "payload: [32B, 100B, 5000B]"));
-    for trial in &trials {
-        let cell = &record.plan.cells[trial.cell];
-        let payload = cell.workload.payload().unwrap().0 as usize;
-        let counted = whole(trial);
-        let expected: usize = (0..counted.messages.down)
-            .map(|id| {
-                let line = match cell.config.name.as_str() {
-                    "sse" => sse::message_framing_bytes(id),
-                    _ => wirecost_wire::ndjson::plain_framing_bytes(id),
-                };
-                line + chunked::chunk_framing_bytes(line + payload)
-            })
-            .sum();
-        assert!(counted.messages.down > 10);
-        // The server ends the stream when it is told to, or the client leaves first: with the last chunk or without.
-        let framing = counted.layer(Layer::Framing, Direction::Down) as usize;
-        let ends = [expected, expected + chunked::LAST_CHUNK_BYTES];
-        assert!(ends.contains(&framing), "{} at {payload} B: {framing}, expected one of {ends:?}", cell.config.name);
-        assert_eq!(counted.payload_bytes, Flow { up: 0, down: counted.messages.down * payload as u64 });
-    }
+    // On a machine that stalls, two messages may share a chunk, and then a chunk's framing is saved: less than the formula
+    // for one message a chunk, never more. One whole run without a stall shows it exactly.
+    let exact = (0..5).any(|_| {
+        let (record, trials) =
+            trials(&scenario("push: { rate: 25/s, payload: 100B }", "sse, http_stream", "payload: [32B, 100B, 5000B]"));
+        trials.iter().map(|trial| framing_is_exact(&record, trial)).fold(true, |all, one| all && one)
+    });
+    assert!(exact, "messages shared chunks in each of five runs");
+}
+
+/// Whether the framing is that of one message a chunk; panics if it is more, or of no chunking at all.
+fn framing_is_exact(record: &Record, trial: &Trial) -> bool {
+    let cell = &record.plan.cells[trial.cell];
+    let payload = cell.workload.payload().unwrap().0 as usize;
+    let counted = whole(trial);
+    let line = |id| match cell.config.name.as_str() {
+        "sse" => sse::message_framing_bytes(id),
+        _ => wirecost_wire::ndjson::plain_framing_bytes(id),
+    };
+    let lines: usize = (0..counted.messages.down).map(line).sum();
+    let chunks: usize = (0..counted.messages.down).map(|id| chunked::chunk_framing_bytes(line(id) + payload)).sum();
+    assert!(counted.messages.down > 5);
+    assert_eq!(counted.payload_bytes, Flow { up: 0, down: counted.messages.down * payload as u64 });
+    // The server ends the stream when it is told to, or the client leaves first: with the last chunk or without.
+    let framing = counted.layer(Layer::Framing, Direction::Down) as usize;
+    let most = lines + chunks + chunked::LAST_CHUNK_BYTES;
+    assert!(
+        framing > lines && framing <= most,
+        "{} at {payload} B: {framing}, lines alone are {lines}, the most is {most}",
+        cell.config.name
+    );
+    framing == most || framing == lines + chunks
 }
 
 #[test]

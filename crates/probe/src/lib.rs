@@ -2,7 +2,7 @@
 //!
 //! | module | instrument |
 //! |---|---|
-//! | [`clock`] | monotonic nanoseconds, and waking up on time |
+//! | [`clock`] | monotonic nanoseconds, and waking a thread on time |
 //! | [`timer`] | the same for an async task |
 //! | [`meter`] | a byte-counting wrapper around any tokio stream |
 //! | [`tcp_info`] | what the kernel knows about one connection |

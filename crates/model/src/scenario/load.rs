@@ -156,13 +156,13 @@ fn decode(tree: &Node, problems: &mut BTreeSet<Problem>) -> Option<Decoded> {
             problems.insert(Problem::new(at, error.message.clone()));
         }
         let mut path = error.path;
-        if let Some(field) = error.missing {
-            if let (Some(value), Some(mapping)) = (stand_in(&field), rest.find_mut(&path)) {
-                mapping.put(&field, Node { at: mapping.at, value });
-                path.push(Step::Key(field));
-                stand_ins.push(path);
-                continue;
-            }
+        if let Some(field) = error.missing
+            && let (Some(value), Some(mapping)) = (stand_in(&field), rest.find_mut(&path))
+        {
+            mapping.put(&field, Node { at: mapping.at, value });
+            path.push(Step::Key(field));
+            stand_ins.push(path);
+            continue;
         }
         // Otherwise the part at fault goes; at the root nothing would be left.
         let (last, parents) = path.split_last()?;
