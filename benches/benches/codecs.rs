@@ -62,8 +62,12 @@ fn framings(c: &mut Criterion) {
         });
     });
     let body = buffer.clone();
-    group.bench_function("batch of 10/decode", |b| b.iter(|| Batch::decode(black_box(&body), 1 << 20).map(|batch| batch.messages.len())));
-    group.bench_function("websocket/header size", |b| b.iter(|| websocket::header_bytes(black_box(128), websocket::Sender::Server)));
+    group.bench_function("batch of 10/decode", |b| {
+        b.iter(|| Batch::decode(black_box(&body), 1 << 20).map(|batch| batch.messages.len()))
+    });
+    group.bench_function("websocket/header size", |b| {
+        b.iter(|| websocket::header_bytes(black_box(128), websocket::Sender::Server))
+    });
     group.finish();
 }
 

@@ -66,7 +66,12 @@ fn metering(c: &mut Criterion) {
     let mut ratios: Vec<f64> =
         (0..PAIRS).map(|_| run(false, EXCHANGES).as_secs_f64() / run(true, EXCHANGES).as_secs_f64()).collect();
     ratios.sort_by(f64::total_cmp);
-    println!("throughput with meters / without, {PAIRS} pairs: median {:.3}, {:.3} to {:.3}", ratios[PAIRS / 2], ratios[0], ratios[PAIRS - 1]);
+    println!(
+        "throughput with meters / without, {PAIRS} pairs: median {:.3}, {:.3} to {:.3}",
+        ratios[PAIRS / 2],
+        ratios[0],
+        ratios[PAIRS - 1]
+    );
 }
 
 criterion_group!(benches, metering);

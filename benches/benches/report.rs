@@ -9,7 +9,8 @@ use wirecost_report::{export, html};
 /// The reference record, which is committed.
 fn reference() -> Run {
     let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results");
-    let mut folders: Vec<PathBuf> = std::fs::read_dir(results).expect("results").filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let mut folders: Vec<PathBuf> =
+        std::fs::read_dir(results).expect("results").filter_map(|entry| Some(entry.ok()?.path())).collect();
     folders.retain(|path| path.join("record.json").exists());
     folders.sort();
     read_dir(folders.first().expect("a committed record")).expect("a readable record")

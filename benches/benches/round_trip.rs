@@ -76,7 +76,12 @@ fn sample(kind: TransportKind, workload: &Workload) -> Duration {
 }
 
 fn round_trips(c: &mut Criterion) {
-    let push = Workload::Push(Push { rate: Rate(500.0), arrivals: Arrivals::Periodic, payload: Size(128), audience: Default::default() });
+    let push = Workload::Push(Push {
+        rate: Rate(500.0),
+        arrivals: Arrivals::Periodic,
+        payload: Size(128),
+        audience: Default::default(),
+    });
     let echo = Workload::Echo(Echo { outstanding: 1, payload: Size(128) });
     let mut group = c.benchmark_group("round trip");
     group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));

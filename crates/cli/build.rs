@@ -25,10 +25,10 @@ fn main() {
     for package in lock.split("[[package]]") {
         let field =
             |key: &str| package.lines().find_map(|line| line.strip_prefix(&format!("{key} = ")).map(|v| v.trim_matches('"')));
-        if let (Some(name), Some(version)) = (field("name"), field("version")) {
-            if MEASURED_WITH.contains(&name) {
-                versions.push(format!("{name}={version}"));
-            }
+        if let (Some(name), Some(version)) = (field("name"), field("version"))
+            && MEASURED_WITH.contains(&name)
+        {
+            versions.push(format!("{name}={version}"));
         }
     }
     println!("cargo:rustc-env=WIRECOST_DEPENDENCIES={}", versions.join(","));
