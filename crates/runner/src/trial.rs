@@ -220,19 +220,21 @@ impl Running<'_> {
     /// Waits until the server sees every client listening: from then on no push can be missed.
     fn barrier(&mut self, server: &mut ServerProcess, fleet: &Fleet) -> Result<(), TrialError> {
         let listens = self.script.subscribe && self.order.cell.config.transport.row().initiative == Initiative::Push;
+        if !listens {
+            return Ok(());
+        }
         let clients = self.order.cell.clients;
         let give_up_ns = now_ns() + BARRIER_NS;
-        while listens {
+        loop {
             let seen = server.read()?.subscribers;
             if seen >= u64::from(clients) {
-                break;
+                return Ok(());
             }
             if now_ns() > give_up_ns || fleet.status().ended > 0 {
                 return Err(TrialError::Barrier { seen, clients });
             }
             sleep_until(now_ns() + 2_000_000);
         }
-        Ok(())
     }
 
     /// Sleeps through warm-up and the measured window, and reads both its ends.
