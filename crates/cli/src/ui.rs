@@ -18,7 +18,7 @@ pub fn print(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// [`print`] with a format.
+/// [`print()`] with a format.
 macro_rules! say {
     ($($format:tt)*) => { $crate::ui::print(&format!($($format)*)) };
 }

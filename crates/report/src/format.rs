@@ -45,15 +45,19 @@ pub fn count(value: u64) -> String {
     fixed(value as f64, 0)
 }
 
-/// A time given in ns, in the unit that keeps it between 1 and 1,000: `213 µs`, `1.42 ms`, `2.50 s`.
-pub fn duration(ns: f64) -> String {
-    let size = ns.abs();
-    let (divisor, unit) = match size {
+/// The divisor and unit that keep a time given in ns between 1 and 1,000.
+pub fn duration_scale(ns: f64) -> (f64, &'static str) {
+    match ns.abs() {
         s if s >= 999.5e6 => (1e9, "s"),
         s if s >= 999.5e3 => (1e6, "ms"),
         s if s >= 999.5 => (1e3, "µs"),
         _ => (1.0, "ns"),
-    };
+    }
+}
+
+/// A time given in ns: `213 µs`, `1.42 ms`, `2.50 s`.
+pub fn duration(ns: f64) -> String {
+    let (divisor, unit) = duration_scale(ns);
     format!("{} {unit}", number(ns / divisor))
 }
 
@@ -68,15 +72,20 @@ pub fn duration_tick(ns: f64) -> String {
     format!("{} {unit}", trimmed(value))
 }
 
-/// Bytes, in powers of a thousand: `231 B`, `12.4 kB`, `3.10 MB`.
-pub fn bytes(value: f64) -> String {
-    let (divisor, unit) = match value.abs() {
+/// The divisor and unit of bytes, in powers of a thousand. Four digits of bytes are still easily read, and comparisons of
+/// headers need them.
+pub fn bytes_scale(value: f64) -> (f64, &'static str) {
+    match value.abs() {
         s if s >= 999.5e6 => (1e9, "GB"),
         s if s >= 999.5e3 => (1e6, "MB"),
-        // Four digits of bytes are still easily read, and comparisons of headers need them.
         s if s >= 9_999.5 => (1e3, "kB"),
         _ => (1.0, "B"),
-    };
+    }
+}
+
+/// Bytes: `231 B`, `12.4 kB`, `3.10 MB`.
+pub fn bytes(value: f64) -> String {
+    let (divisor, unit) = bytes_scale(value);
     format!("{} {unit}", number(value / divisor))
 }
 
@@ -100,13 +109,14 @@ pub fn trimmed(value: f64) -> String {
 /// A ratio: `3.20×` for times as much, `÷3.20` for that part of it. Both ways the number is at least 1, so that a part of a
 /// thousandth is as easily read as a thousandfold.
 pub fn ratio(value: f64) -> String {
-    if value >= 1.0 { format!("{}×", number(value)) } else { format!("÷{}", number(1.0 / value)) }
+    // What rounds to 1 is neither more nor less.
+    if value >= 0.995 { format!("{}×", number(value.max(1.0))) } else { format!("÷{}", number(1.0 / value)) }
 }
 
 /// A ratio with its interval: `3.20× (3.10–3.40)`, `÷3.20 (3.10–3.40)`; the ratio alone without one.
 pub fn ratio_with_interval(value: f64, interval: Option<[f64; 2]>) -> String {
     let Some([low, high]) = interval else { return ratio(value) };
-    let [size, low, high] = if value >= 1.0 { [value, low, high] } else { [1.0 / value, 1.0 / high, 1.0 / low] };
+    let [size, low, high] = if value >= 0.995 { [value, low, high] } else { [1.0 / value, 1.0 / high, 1.0 / low] };
     // As many decimals for the ends as for the ratio, so that the three compare at a glance.
     let d = decimals(size);
     format!("{} ({}–{})", ratio(value), fixed(low, d), fixed(high, d))
@@ -115,14 +125,39 @@ pub fn ratio_with_interval(value: f64, interval: Option<[f64; 2]>) -> String {
 /// A share: `12 %`, `0.3 %`.
 pub fn percent(fraction: f64) -> String {
     let value = fraction * 100.0;
-    let decimals = if value == 0.0 || value.abs() >= 9.95 { 0 } else { 1 };
+    let decimals = match value.abs() {
+        v if v == 0.0 || v >= 9.95 => 0,
+        v if v >= 0.095 => 1,
+        _ => 2,
+    };
     format!("{} %", fixed(value, decimals))
+}
+
+/// A quantity as scenarios write it, with a blank before its unit: `250 ms`, `1 KiB`. Anything else as it is.
+pub fn spaced(text: &str) -> String {
+    let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let known = ["ns", "us", "µs", "ms", "s", "m", "h", "B", "kB", "KiB", "MB", "MiB"];
+    if !number.is_empty() && known.contains(&unit) { format!("{number} {}", unit.replace("us", "µs")) } else { text.to_string() }
 }
 
 /// `1 client`, `2 clients`.
 pub fn plural(n: u64, one: &str) -> String {
-    let ending = if n == 1 { "" } else { "s" };
-    format!("{} {one}{ending}", count(n))
+    format!("{} {}", count(n), if n == 1 { one.to_string() } else { plural_of(one) })
+}
+
+/// `delivery`, `deliveries`.
+pub fn plural_of(one: &str) -> String {
+    match one.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{one}s"),
+    }
+}
+
+/// With a capital letter.
+pub fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// `a`, `a and b`, `a, b and c`.
@@ -210,13 +245,19 @@ mod tests {
         assert_eq!(ratio_with_interval(1.5, None), "1.50×");
         assert_eq!(percent(0.283), "28 %");
         assert_eq!(percent(0.0031), "0.3 %");
+        assert_eq!(percent(0.0004), "0.04 %");
+        assert_eq!(
+            (spaced("250ms"), spaced("8KiB"), spaced("5/s"), spaced("on")),
+            ("250 ms".into(), "8 KiB".into(), "5/s".into(), "on".into())
+        );
     }
 
     #[test]
     fn decimal_points_lie_below_each_other() {
         let column = aligned(&[Some(512.0), Some(0.213), None, Some(41.7)], MONOSPACED);
         assert_eq!(column, ["512    ", "0.213", "–    ", "41.7  "]);
-        let points: Vec<usize> = column.iter().map(|c| c.chars().count() - c.find('.').map_or(c.chars().count() - 4, |p| p)).collect();
+        let points: Vec<usize> =
+            column.iter().map(|c| c.chars().count() - c.find('.').map_or(c.chars().count() - 4, |p| p)).collect();
         assert!(points.iter().all(|&p| p == 4), "{points:?}");
     }
 

@@ -19,9 +19,12 @@
 //! What deliberately does not live here: measuring, running, writing to disk. A trial that a gate has voided is shown, greyed
 //! and with its reason, and feeds no number of any of these modules.
 
+pub mod chart;
 pub mod export;
 pub mod format;
 pub mod gate;
+pub mod html;
+pub mod index;
 pub mod load;
 pub mod sentence;
 pub mod stats;

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use wirecost_model::control::SeriesPoint;
 use wirecost_model::hlog::{self, Tagged};
 use wirecost_model::record::{Record, SCHEMA_VERSION, Trial};
-use wirecost_model::scenario::Workload;
 use wirecost_model::{Cell, Histogram};
+
+pub use wirecost_model::record::trial_file_stem;
 
 use crate::export::series_csv;
 
@@ -23,7 +24,7 @@ pub struct Run {
     pub record: Record,
     /// Histograms by tag, one map a trial, in the order of `record.trials`. An empty map: the trial has no `.hlog`.
     pub histograms: Vec<Tagged>,
-    /// Length of an interval of those histograms, ns; 0 where there are none.
+    /// Length of an interval of those histograms, ns; 0 where there are none. A multiple of the file's where there were many.
     pub interval_ns: Vec<u64>,
     /// Counters once a second, one list a trial, in the order of `record.trials`.
     pub series: Vec<Vec<SeriesPoint>>,
@@ -50,10 +51,11 @@ impl Run {
     pub fn merged(&self, cell: &Cell, tag: &str) -> Option<Histogram> {
         let mut all = Histogram::default();
         for (position, trial) in self.record.trials.iter().enumerate() {
-            if trial.cell == cell.index && !trial.is_void() {
-                if let Some(whole) = self.whole(position, tag) {
-                    all.merge(&whole);
-                }
+            if trial.cell == cell.index
+                && !trial.is_void()
+                && let Some(whole) = self.whole(position, tag)
+            {
+                all.merge(&whole);
             }
         }
         (all.count() > 0).then_some(all)
@@ -65,32 +67,8 @@ impl Run {
     }
 }
 
-/// The histogram tag of a message's way in this workload: `upload` where clients send, `delivery` everywhere else.
-pub fn delivery_tag(cell: &Cell) -> &'static str {
-    match cell.workload {
-        Workload::Upload(_) => "upload",
-        _ => "delivery",
-    }
-}
-
-/// Name of a trial's files without their ending: three digits of its index in the plan, then the arm's name in lower case
-/// with everything outside `[a-z0-9]` as single hyphens.
-///
-/// ```
-/// assert_eq!(wirecost_report::load::trial_file_stem(7, "SSE over TLS"), "007-sse-over-tls");
-/// ```
-pub fn trial_file_stem(index: usize, arm_name: &str) -> String {
-    let mut slug = String::new();
-    for c in arm_name.to_lowercase().chars() {
-        if c.is_ascii_lowercase() || c.is_ascii_digit() {
-            slug.push(c);
-        } else if !slug.is_empty() && !slug.ends_with('-') {
-            slug.push('-');
-        }
-    }
-    let slug = slug.trim_end_matches('-');
-    if slug.is_empty() { format!("{index:03}") } else { format!("{index:03}-{slug}") }
-}
+/// The histogram tag of a message's way: due to received, or in a closed loop there and back.
+pub const DELIVERY: &str = "delivery";
 
 /// Why a results folder could not be read.
 #[derive(Debug)]
@@ -152,11 +130,15 @@ pub fn read_dir(folder: &Path) -> Result<Run, LoadError> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(LoadError::Unreadable { path, error }),
         };
-        let interval_ns = interval_of(&text)
-            .ok_or_else(|| LoadError::Malformed { path: path.clone(), problem: "no comment `interval_ns=…` at its top".into() })?;
-        run.histograms[position] =
-            hlog::read(&text, interval_ns).map_err(|error| LoadError::Malformed { path, problem: error.to_string() })?;
-        run.interval_ns[position] = interval_ns;
+        let interval_ns = interval_of(&text).ok_or_else(|| LoadError::Malformed {
+            path: path.clone(),
+            problem: "no comment `interval_ns=…` at its top".into(),
+        })?;
+        let tagged = hlog::read(&text, interval_ns).map_err(|error| LoadError::Malformed { path, problem: error.to_string() })?;
+        let longest = tagged.get(DELIVERY).map_or(1, Vec::len);
+        let together = longest.div_ceil(MOST_INTERVALS).max(1);
+        run.histograms[position] = tagged.into_iter().map(|(tag, all)| (tag.clone(), lean(&tag, &all, together))).collect();
+        run.interval_ns[position] = interval_ns * together as u64;
     }
     let path = folder.join("series.csv");
     match fs::read_to_string(&path) {
@@ -172,6 +154,21 @@ pub fn read_dir(folder: &Path) -> Result<Run, LoadError> {
         Err(error) => return Err(LoadError::Unreadable { path, error }),
     }
     Ok(run)
+}
+
+/// Intervals of a trial that are kept apart.
+const MOST_INTERVALS: usize = 20;
+
+/// A histogram takes 200 kB in memory whatever is in it. So intervals are merged as they are read, those of `delivery` a few
+/// `together`, those of all other tags, which nobody looks at over time, into one: a run of hundreds of trials still fits.
+fn lean(tag: &str, intervals: &[Histogram], together: usize) -> Vec<Histogram> {
+    let together = if tag == DELIVERY { together } else { intervals.len().max(1) };
+    let merged = |part: &[Histogram]| {
+        let mut all = Histogram::default();
+        part.iter().for_each(|interval| all.merge(interval));
+        all
+    };
+    intervals.chunks(together).map(merged).collect()
 }
 
 /// `record.json`, after a look at its version: a clear word instead of a complaint about some field.
@@ -203,11 +200,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn file_stems_are_short_and_plain() {
-        assert_eq!(trial_file_stem(0, "websocket"), "000-websocket");
-        assert_eq!(trial_file_stem(12, "  Fast  polling (100 ms) "), "012-fast-polling-100-ms");
-        assert_eq!(trial_file_stem(1234, "Ünïcode"), "1234-n-code");
-        assert_eq!(trial_file_stem(3, "…"), "003");
+    fn intervals_are_merged_and_nothing_is_lost() {
+        let intervals: Vec<Histogram> = (0..7u64)
+            .map(|n| {
+                let mut histogram = Histogram::default();
+                (0..=n).for_each(|v| histogram.record(1000 + v));
+                histogram
+            })
+            .collect();
+        let count = |list: &[Histogram]| list.iter().map(Histogram::count).collect::<Vec<_>>();
+        assert_eq!(count(&lean(DELIVERY, &intervals, 3)), [6, 15, 7]);
+        assert_eq!(count(&lean(DELIVERY, &intervals, 1)).len(), 7);
+        assert_eq!(count(&lean("service", &intervals, 1)), [28]);
     }
 
     #[test]

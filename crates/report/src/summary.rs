@@ -2,11 +2,13 @@
 //!
 //! Numbers stay numbers here; how they are aligned and what fits is the renderer's business.
 
-use wirecost_model::record::{CellSummary, Comparison, Verdict};
+use wirecost_model::record::{CellSummary, Comparison, Estimate, Verdict};
+use wirecost_model::transport::Initiative;
 use wirecost_model::{Cell, Record};
 
 use crate::format;
-use crate::stats::METRICS;
+use crate::stats::Metric;
+use crate::stats::estimate::of as estimate_of;
 use crate::theory;
 use crate::view::{self, Group};
 
@@ -19,6 +21,8 @@ pub struct Column {
     pub group: &'static str,
     /// Its head's second line.
     pub head: &'static str,
+    /// Both lines where width is short, the unit included.
+    pub short: [&'static str; 2],
     /// The unit that is shown.
     pub unit: &'static str,
     /// Shown = value ÷ divisor.
@@ -27,24 +31,32 @@ pub struct Column {
     pub dispensable: u8,
 }
 
-const fn column(metric: &'static str, group: &'static str, head: &'static str, unit: &'static str, divisor: f64, dispensable: u8) -> Column {
-    Column { metric, group, head, unit, divisor, dispensable }
+const fn column(
+    metric: &'static str,
+    words: [&'static str; 3],
+    short: [&'static str; 2],
+    divisor: f64,
+    dispensable: u8,
+) -> Column {
+    let [group, head, unit] = words;
+    Column { metric, group, head, short, unit, divisor, dispensable }
 }
 
 /// All columns, in order. Those without any value are left out of a table.
 const COLUMNS: &[Column] = &[
-    column("delivery_p50_ns", "delivery", "p50", "ms", 1e6, 0),
-    column("", "delivery", "theory p50", "ms", 1e6, 7),
-    column("delivery_p99_ns", "delivery", "p99", "ms", 1e6, 1),
-    column("delivery_p999_ns", "delivery", "p99.9", "ms", 1e6, 5),
-    column("wire_bytes_per_message", "wire", "per message", "B", 1.0, 0),
-    column("wire_bytes_per_client_s", "wire", "per client·s", "B", 1.0, 6),
-    column("requests_per_message", "requests", "per message", "", 1.0, 2),
-    column("requests_per_client_s", "requests", "per client·s", "", 1.0, 6),
-    column("server_cpu_us_per_message", "CPU per message", "server", "µs", 1.0, 1),
-    column("client_cpu_us_per_message", "CPU per message", "client", "µs", 1.0, 4),
-    column("server_cpu_us_per_client_s", "CPU per client·s", "server", "µs", 1.0, 6),
-    column("server_kb_per_connection", "memory", "per connection", "kB", 1.0, 3),
+    column("delivery_p50_ns", ["delivery", "p50", "ms"], ["delivery", "p50 ms"], 1e6, 0),
+    column("", ["delivery", "theory", "ms"], ["delivery", "theory"], 1e6, 7),
+    column("delivery_p99_ns", ["delivery", "p99", "ms"], ["delivery", "p99 ms"], 1e6, 1),
+    column("delivery_p999_ns", ["delivery", "p99.9", "ms"], ["delivery", "p99.9 ms"], 1e6, 6),
+    column("wire_bytes_per_message", ["wire", "per message", "B"], ["wire", "B/msg"], 1.0, 0),
+    column("wire_bytes_per_client_s", ["wire", "per client·s", "B"], ["wire", "B/client·s"], 1.0, 2),
+    column("requests_per_message", ["requests", "per message", ""], ["requests", "per msg"], 1.0, 2),
+    column("requests_per_client_s", ["requests", "per client·s", ""], ["requests", "/client·s"], 1.0, 3),
+    column("server_cpu_us_per_message", ["CPU per message", "server", "µs"], ["CPU per msg", "server µs"], 1.0, 1),
+    column("client_cpu_us_per_message", ["CPU per message", "client", "µs"], ["CPU per msg", "client µs"], 1.0, 4),
+    column("server_cpu_us_per_client_s", ["CPU per client·s", "server", "µs"], ["CPU", "µs/client·s"], 1.0, 3),
+    column("server_kb_per_connection", ["memory per connection", "server", "kB"], ["memory", "kB/conn"], 1.0, 3),
+    column("kernel_kb_per_connection", ["memory per connection", "kernel", "kB"], ["memory", "kernel kB"], 1.0, 7),
 ];
 
 /// Columns that say the same per second as another says per message, and are shown only where that one has nothing to say.
@@ -53,6 +65,12 @@ const INSTEAD: &[(&str, &str)] = &[
     ("requests_per_client_s", "requests_per_message"),
     ("server_cpu_us_per_client_s", "server_cpu_us_per_message"),
 ];
+
+/// Whether another metric of the record says the same more to the point: bytes a second where there are bytes per message.
+pub fn is_superseded(record: &Record, metric: &str) -> bool {
+    let has = |metric: &str| record.cells.iter().any(|summary| summary.metrics.contains_key(metric));
+    INSTEAD.iter().any(|(own, other)| *own == metric && has(other))
+}
 
 /// One number of a row.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -105,6 +123,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// Nothing but void trials: its values are theirs, and must be shown as such.
+    pub fn is_only_void(&self) -> bool {
+        self.trials == 0 && self.void_trials > 0
+    }
+
     /// Nothing was lost or doubled: `0`; else what was.
     pub fn faults(&self) -> String {
         match (self.lost, self.duplicated) {
@@ -156,7 +179,7 @@ pub fn floor_ns(record: &Record, group: &Group) -> Option<f64> {
     group
         .cells
         .iter()
-        .filter(|&&index| record.plan.cells[index].config.transport.row().initiative == wirecost_model::transport::Initiative::Push)
+        .filter(|&&index| record.plan.cells[index].config.transport.row().initiative == Initiative::Push)
         .filter_map(|&index| estimate(record, index, "delivery_p50_ns"))
         .min_by(f64::total_cmp)
 }
@@ -173,39 +196,49 @@ pub fn summary_of(record: &Record, cell: usize) -> Option<&CellSummary> {
 
 /// The summary of a record.
 pub fn of(record: &Record) -> Summary {
-    let has = |metric: &str| record.cells.iter().any(|summary| summary.metrics.contains_key(metric));
-    let theory = record.plan.cells.iter().any(|cell| theory::expectation(cell).is_some());
-    let columns: Vec<Column> = COLUMNS
-        .iter()
-        .filter(|column| if column.metric.is_empty() { theory && has("delivery_p50_ns") } else { has(column.metric) })
-        .filter(|column| INSTEAD.iter().all(|(own, other)| *own != column.metric || !has(other)))
-        .copied()
-        .collect();
-    debug_assert!(columns.iter().all(|c| c.metric.is_empty() || METRICS.iter().any(|m| m.name == c.metric)));
-    let sections = view::groups(&record.plan)
+    let mut sections: Vec<Section> = view::groups(&record.plan)
         .into_iter()
         .map(|group| {
             let floor = floor_ns(record, &group);
-            let rows = group.cells.iter().map(|&index| row(record, &record.plan.cells[index], &columns, floor)).collect();
+            let rows = group.cells.iter().map(|&index| row(record, &record.plan.cells[index], floor)).collect();
             Section { group, rows }
         })
         .collect();
+    let rows = || sections.iter().flat_map(|section| &section.rows);
+    let has = |metric: &str| {
+        COLUMNS.iter().position(|c| c.metric == metric).is_some_and(|at| rows().any(|row| row.values[at].shown.is_some()))
+    };
+    let kept: Vec<bool> = COLUMNS
+        .iter()
+        .map(|column| has(column.metric) && INSTEAD.iter().all(|(own, other)| *own != column.metric || !has(other)))
+        .collect();
+    for row in sections.iter_mut().flat_map(|section| &mut section.rows) {
+        let mut at = kept.iter();
+        row.values.retain(|_| *at.next().unwrap_or(&false));
+    }
+    let columns = COLUMNS.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(column, _)| *column).collect();
     Summary { columns, sections }
 }
 
-fn row(record: &Record, cell: &Cell, columns: &[Column], floor_ns: Option<f64>) -> Row {
+/// A row over all columns.
+fn row(record: &Record, cell: &Cell, floor_ns: Option<f64>) -> Row {
     let summary = summary_of(record, cell.index);
-    let values = columns
+    let (trials, void_trials) = summary.map_or((0, 0), |s| (s.trials, s.void_trials));
+    let only_void = trials == 0 && void_trials > 0;
+    let values = COLUMNS
         .iter()
         .map(|column| {
             if column.metric.is_empty() {
-                let theory = theory::expectation(cell).zip(floor_ns).map(|(e, floor)| e.p50_s * 1e9 + floor);
-                return Value { shown: theory.map(|ns| ns / column.divisor), ..Value::default() };
+                return Value { shown: theory_ns(cell, floor_ns).map(|ns| ns / column.divisor), ..Value::default() };
             }
-            let estimate = summary.and_then(|s| s.metrics.get(column.metric));
+            let void = only_void.then(|| of_void_trials(record, cell, column.metric)).flatten();
+            let estimate = summary.and_then(|s| s.metrics.get(column.metric)).or(void.as_ref());
             Value {
                 shown: estimate.map(|e| e.median / column.divisor),
-                interval: estimate.and_then(|e| e.interval).map(|ends| ends.map(|end| end / column.divisor)),
+                interval: estimate
+                    .filter(|_| !only_void)
+                    .and_then(|e| e.interval)
+                    .map(|ends| ends.map(|end| end / column.divisor)),
                 comparison: record.comparisons.iter().find(|c| c.cell == cell.index && c.metric == column.metric).cloned(),
             }
         })
@@ -218,9 +251,24 @@ fn row(record: &Record, cell: &Cell, columns: &[Column], floor_ns: Option<f64>) 
         values,
         lost: accounting.lost,
         duplicated: accounting.duplicated,
-        trials: summary.map_or(0, |s| s.trials),
-        void_trials: summary.map_or(0, |s| s.void_trials),
+        trials,
+        void_trials,
     }
+}
+
+/// What theory says of a poller's median, ns. For a push arm theory is the floor, and the floor is a push arm: that would be a
+/// number beside itself.
+fn theory_ns(cell: &Cell, floor_ns: Option<f64>) -> Option<f64> {
+    let pulls = cell.config.transport.row().initiative == Initiative::Pull;
+    theory::expectation(cell).filter(|_| pulls).zip(floor_ns).map(|(expectation, floor)| expectation.p50_s * 1e9 + floor)
+}
+
+/// What the void trials of a cell measured: to be shown greyed where nothing else is left, and for nothing else.
+fn of_void_trials(record: &Record, cell: &Cell, metric: &str) -> Option<Estimate> {
+    let metric = Metric::named(metric)?;
+    estimate_of(
+        record.trials.iter().filter(|trial| trial.cell == cell.index).filter_map(|trial| metric.of(cell, trial)).collect(),
+    )
 }
 
 #[cfg(test)]
@@ -230,7 +278,7 @@ mod tests {
 
     #[test]
     fn columns_without_values_are_left_out() {
-        let record = fixture::run().record;
+        let record = fixture::run().record.clone();
         let summary = of(&record);
         let metrics: Vec<&str> = summary.columns.iter().map(|c| c.metric).collect();
         assert!(metrics.contains(&"wire_bytes_per_message") && !metrics.contains(&"wire_bytes_per_client_s"));
@@ -241,12 +289,27 @@ mod tests {
 
     #[test]
     fn theory_is_half_an_interval_and_the_floor() {
-        let record = fixture::run().record;
+        let record = fixture::run().record.clone();
         let summary = of(&record);
         let column = summary.columns.iter().position(|c| c.metric.is_empty()).unwrap();
         let poller = summary.sections[0].rows[0].values[column].shown.unwrap();
         let floor = floor_ns(&record, &summary.sections[0].group).unwrap() / 1e6;
         assert!((poller - 500.0 - floor).abs() < 1e-9 && floor < 1.0);
+    }
+
+    #[test]
+    fn where_nothing_else_is_left_void_trials_are_shown_and_marked() {
+        let mut record = fixture::run().record.clone();
+        for trial in record.trials.iter_mut().filter(|trial| trial.cell == 4) {
+            trial.machine.swapped_pages = 1;
+            trial.gates = crate::gate::judge(&record.plan.cells[4], trial);
+        }
+        record.cells = crate::stats::summarise(&record.plan, &record.trials);
+        record.comparisons = crate::stats::compare(&record.plan, &record.cells, &record.trials);
+        let summary = of(&record);
+        let row = summary.rows().find(|row| row.cell == 4).unwrap();
+        assert!(row.is_only_void() && row.values[0].shown.is_some());
+        assert!(row.values.iter().all(|value| value.interval.is_none() && value.comparison.is_none()));
     }
 
     #[test]

@@ -61,7 +61,13 @@ impl Table {
         let heads: Vec<String> = self
             .columns
             .iter()
-            .map(|column| if column.unit.is_empty() { cell(&column.head) } else { format!("{}<br>{}", cell(&column.head), cell(&column.unit)) })
+            .map(|column| {
+                if column.unit.is_empty() {
+                    cell(&column.head)
+                } else {
+                    format!("{}<br>{}", cell(&column.head), cell(&column.unit))
+                }
+            })
             .collect();
         out += &format!("| {} |\n|", heads.join(" | "));
         for column in &self.columns {

@@ -5,7 +5,7 @@ use wirecost_model::Histogram;
 
 use crate::format::{self, MONOSPACED};
 use crate::gate;
-use crate::load::{Run, delivery_tag};
+use crate::load::{DELIVERY, Run};
 use crate::sentence;
 use crate::summary::{self, Row, Section, Summary};
 
@@ -40,8 +40,8 @@ pub fn table(run: &Run, width: usize, colour: bool) -> String {
         let note = format!("Left out at {width} columns: {}. They are in the report.", format::list(&dropped));
         out += &format!("{}\n", paint.dim(&wrap(&note, width, 0)));
     }
-    if summary.rows().any(|row| row.values.iter().any(|value| value.shown.is_none())) {
-        let note = "– was not measured, or fewer than ten samples lie beyond the percentile.";
+    if summary.rows().any(|row| row.is_only_void() || row.values.iter().any(|value| value.shown.is_none())) {
+        let note = "– was not measured, or fewer than ten samples lie beyond the percentile, or all trials are void.";
         out += &format!("{}\n", paint.dim(&wrap(note, width, 0)));
     }
     if !out.ends_with("\n\n") {
@@ -75,9 +75,9 @@ fn problems(run: &Run, width: usize, paint: Paint) -> String {
                 format::plural(failure.trials, "trial"),
                 format::list(&failure.cells),
                 failure.seen,
-                capital(&failure.advice)
+                format::capital(&failure.advice)
             );
-            out += &format!("  {}\n", wrap(&line, width, 2).trim_start());
+            out += &format!("  {}\n", wrap(&line, width - 2, 2));
         }
     }
     if !record.complete {
@@ -91,11 +91,6 @@ fn problems(run: &Run, width: usize, paint: Paint) -> String {
         out.push('\n');
     }
     out
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// A column that is ready to be set: two lines of head, and a text for each row.
@@ -114,20 +109,29 @@ impl Set {
     }
 }
 
-fn section_table(run: &Run, summary: &Summary, section: &Section, width: usize, paint: Paint, dropped: &mut Vec<String>) -> String {
+fn section_table(
+    run: &Run,
+    summary: &Summary,
+    section: &Section,
+    width: usize,
+    paint: Paint,
+    dropped: &mut Vec<String>,
+) -> String {
     let rows = &section.rows;
-    let titles: Vec<String> =
-        rows.iter().map(|row| shortened(&if row.is_baseline { format!("{} *", row.title) } else { row.title.clone() }, TITLE_WIDTH)).collect();
+    let titles: Vec<String> = rows
+        .iter()
+        .map(|row| shortened(&if row.is_baseline { format!("{} *", row.title) } else { row.title.clone() }, TITLE_WIDTH))
+        .collect();
     let first = titles.iter().map(|title| title.chars().count()).max().unwrap_or(0);
     let mut sets: Vec<Set> = summary
         .columns
         .iter()
         .enumerate()
         .map(|(at, column)| {
-            let values: Vec<Option<f64>> = rows.iter().map(|row| row.values[at].shown).collect();
-            let unit = if column.unit.is_empty() { String::new() } else { format!(" {}", column.unit) };
+            // Without colour nothing could be greyed, so what only void trials say is left to the report.
+            let values: Vec<Option<f64>> = rows.iter().map(|row| row.values[at].shown.filter(|_| !row.is_only_void())).collect();
             Set {
-                head: [column.group.into(), format!("{}{unit}", column.head)],
+                head: column.short.map(String::from),
                 rows: format::aligned(&values, MONOSPACED),
                 dispensable: column.dispensable,
                 name: format!("{} {}", column.group, column.head),
@@ -143,10 +147,21 @@ fn section_table(run: &Run, summary: &Summary, section: &Section, width: usize, 
         right: false,
     };
     let faults = rows.iter().map(Row::faults).collect();
-    sets.push(words(["lost,", "twice"], "lost, twice", faults, if rows.iter().any(|r| r.lost + r.duplicated > 0) { 0 } else { 3 }));
-    sets.push(words(["", "trials"], "trials", rows.iter().map(Row::gates).collect(), if rows.iter().any(|r| r.void_trials > 0) { 0 } else { 2 }));
+    // What is as it should be may be left out; what is not, never.
+    sets.push(words(
+        ["lost,", "twice"],
+        "lost, twice",
+        faults,
+        if rows.iter().any(|r| r.lost + r.duplicated > 0) { 0 } else { 6 },
+    ));
+    sets.push(words(
+        ["", "trials"],
+        "trials",
+        rows.iter().map(Row::gates).collect(),
+        if rows.iter().any(|r| r.void_trials > 0) { 0 } else { 5 },
+    ));
     if let Some(sparks) = sparks(run, rows) {
-        sets.push(words(["distribution of delivery", &sparks.scale], "distribution", sparks.rows, 4));
+        sets.push(words(["distribution", &sparks.scale], "distribution", sparks.rows, 4));
     }
     // The least important first, and of equals the rightmost, until the rest fits.
     while first + sets.iter().map(|set| set.width() + 2).sum::<usize>() > width && sets.len() > 1 {
@@ -188,13 +203,8 @@ struct Sparks {
 }
 
 fn sparks(run: &Run, rows: &[Row]) -> Option<Sparks> {
-    let histograms: Vec<Option<Histogram>> = rows
-        .iter()
-        .map(|row| {
-            let cell = &run.record.plan.cells[row.cell];
-            run.merged(cell, delivery_tag(cell))
-        })
-        .collect();
+    let histograms: Vec<Option<Histogram>> =
+        rows.iter().map(|row| run.merged(&run.record.plan.cells[row.cell], DELIVERY)).collect();
     let low = histograms.iter().flatten().filter_map(Histogram::min_ns).min()?.max(1) as f64;
     let high = histograms.iter().flatten().filter_map(Histogram::max_ns).max()? as f64;
     if high <= low {
@@ -208,10 +218,19 @@ fn sparks(run: &Run, rows: &[Row]) -> Option<Sparks> {
         }
         let most = counts.iter().copied().max().unwrap_or(1).max(1) as f64;
         // An eighth at least where there is anything: a tail that cannot be seen is a tail that is denied.
-        counts.iter().map(|&n| if n == 0 { ' ' } else { ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'][((n as f64 / most * 8.0).ceil() as usize).clamp(1, 8) - 1] }).collect()
+        counts
+            .iter()
+            .map(|&n| {
+                if n == 0 {
+                    ' '
+                } else {
+                    ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'][((n as f64 / most * 8.0).ceil() as usize).clamp(1, 8) - 1]
+                }
+            })
+            .collect()
     };
     Some(Sparks {
-        scale: format!("{} to {}, log", format::duration(low), format::duration(high)),
+        scale: format!("{} – {}", format::duration(low), format::duration(high)),
         rows: histograms.iter().map(|histogram| histogram.as_ref().map_or(String::new(), bars)).collect(),
     })
 }
@@ -287,27 +306,27 @@ mod tests {
 
     #[test]
     fn at_120_columns() {
-        let text = table(&fixture::run(), 120, false);
+        let text = table(fixture::run(), 120, false);
         assert!(widest(&text) <= 120, "{text}");
         insta::assert_snapshot!(text);
     }
 
     #[test]
     fn at_80_columns_columns_are_dropped_and_named() {
-        let text = table(&fixture::run_with_a_void_trial(), 80, false);
+        let text = table(fixture::run_with_a_void_trial(), 80, false);
         assert!(widest(&text) <= 80, "{text}");
         insta::assert_snapshot!(text);
     }
 
     #[test]
     fn over_axes() {
-        insta::assert_snapshot!(table(&fixture::run_over_axes(), 100, false));
+        insta::assert_snapshot!(table(fixture::run_over_axes(), 100, false));
     }
 
     #[test]
     fn colour_adds_escapes_and_nothing_else() {
         let run = fixture::run_with_a_void_trial();
-        let (plain, coloured) = (table(&run, 100, false), table(&run, 100, true));
+        let (plain, coloured) = (table(run, 100, false), table(run, 100, true));
         let mut stripped = String::new();
         let mut rest = coloured.as_str();
         while let Some(at) = rest.find('\x1b') {
@@ -320,7 +339,7 @@ mod tests {
 
     #[test]
     fn without_histograms_there_is_no_distribution() {
-        let run = Run::bare(fixture::run().record);
+        let run = Run::bare(fixture::run().record.clone());
         assert!(!table(&run, 200, false).contains("distribution"));
     }
 }

@@ -24,7 +24,11 @@ pub struct Group {
 impl Group {
     /// `clients 50, rate 5/s`; empty if there are no shared axes.
     pub fn label(&self) -> String {
-        let parts: Vec<String> = self.point.iter().map(|(axis, value)| format!("{} {value}", axis_label(axis))).collect();
+        let parts: Vec<String> = self
+            .point
+            .iter()
+            .map(|(axis, value)| format!("{} {}", axis_label(axis), format::spaced(&value.to_string())))
+            .collect();
         parts.join(", ")
     }
 }
@@ -52,7 +56,8 @@ pub fn groups(plan: &Plan) -> Vec<Group> {
     let shared = shared_axes(plan);
     let mut groups: Vec<Group> = Vec::new();
     for cell in &plan.cells {
-        let point: BTreeMap<String, Scalar> = cell.point.iter().filter(|(axis, _)| shared.contains(axis)).map(|(a, v)| (a.clone(), v.clone())).collect();
+        let point: BTreeMap<String, Scalar> =
+            cell.point.iter().filter(|(axis, _)| shared.contains(axis)).map(|(a, v)| (a.clone(), v.clone())).collect();
         match groups.iter_mut().find(|group| group.point == point) {
             Some(group) => group.cells.push(cell.index),
             None => groups.push(Group { point, cells: vec![cell.index] }),
@@ -77,16 +82,20 @@ pub fn title(plan: &Plan, cell: &Cell) -> String {
     // A poller's interval is its most important property, so it is named even where nothing sweeps it.
     if let Some(interval) = cell.config.interval.filter(|_| !named || swept) {
         let pause = if cell.config.pacing == Pacing::Pause { "pause " } else { "" };
-        title = format!("{title} {pause}{interval}");
+        title = format!("{title} {pause}{}", format::spaced(&interval.to_string()));
     }
-    let rest: Vec<String> =
-        own.iter().filter(|(axis, _)| axis_label(axis) != "interval").map(|(axis, value)| format!("{} {value}", axis_label(axis))).collect();
+    let rest: Vec<String> = own
+        .iter()
+        .filter(|(axis, _)| axis_label(axis) != "interval")
+        .map(|(axis, value)| format!("{} {}", axis_label(axis), format::spaced(&value.to_string())))
+        .collect();
     if rest.is_empty() { title } else { format!("{title} ({})", rest.join(", ")) }
 }
 
 /// What a cell is called anywhere: its title and its group.
 pub fn full_title(plan: &Plan, cell: &Cell) -> String {
-    let group = groups(plan).into_iter().find(|group| group.cells.contains(&cell.index)).map(|group| group.label()).unwrap_or_default();
+    let group =
+        groups(plan).into_iter().find(|group| group.cells.contains(&cell.index)).map(|group| group.label()).unwrap_or_default();
     let title = title(plan, cell);
     if group.is_empty() { title } else { format!("{title}, {group}") }
 }
@@ -95,7 +104,12 @@ pub fn full_title(plan: &Plan, cell: &Cell) -> String {
 pub fn condition(record: &Record, cell: &Cell) -> String {
     let mut parts = vec![workload(cell), settings(&record.plan), network(record)];
     let n = record.plan.trials_per_cell;
-    parts.push(format!("{} of {}, seed {}", format::plural(u64::from(n), "trial"), cell.timing.measure, record.plan.seed));
+    parts.push(format!(
+        "{} of {}, seed {}",
+        format::plural(u64::from(n), "trial"),
+        format::spaced(&cell.timing.measure.to_string()),
+        record.plan.seed
+    ));
     parts.join("; ")
 }
 
@@ -116,13 +130,36 @@ pub fn workload(cell: &Cell) -> String {
                 Audience::Broadcast => format!("each to all of {clients}"),
                 Audience::Each => format!("to each of {clients}, a stream of its own"),
             };
-            format!("push of {} ({}), {} payload, {to}", push.rate, arrivals(push.arrivals), push.payload)
+            format!(
+                "push of {} ({}), {} payload, {to}",
+                push.rate,
+                arrivals(push.arrivals),
+                format::spaced(&push.payload.to_string())
+            )
         }
-        Workload::Echo(echo) => format!("echo of {} payload by {clients}, {} outstanding each (closed loop)", echo.payload, echo.outstanding),
-        Workload::Upload(up) => format!("upload of {} ({}), {} payload, by each of {clients}", up.rate, arrivals(up.arrivals), up.payload),
+        Workload::Echo(echo) => {
+            format!(
+                "echo of {} payload by {clients}, {} outstanding each (closed loop)",
+                format::spaced(&echo.payload.to_string()),
+                echo.outstanding
+            )
+        }
+        Workload::Upload(up) => {
+            format!(
+                "upload of {} ({}), {} payload, by each of {clients}",
+                up.rate,
+                arrivals(up.arrivals),
+                format::spaced(&up.payload.to_string())
+            )
+        }
         Workload::Duplex(duplex) => {
             let process = arrivals(duplex.arrivals);
-            format!("duplex with {clients}, {} down and {} up each ({process}), {} payload", duplex.down, duplex.up, duplex.payload)
+            format!(
+                "duplex with {clients}, {} down and {} up each ({process}), {} payload",
+                duplex.down,
+                duplex.up,
+                format::spaced(&duplex.payload.to_string())
+            )
         }
         Workload::Idle(_) => format!("{clients} connected and idle"),
     }
@@ -156,8 +193,12 @@ fn network(record: &Record) -> String {
 
 /// Cells that poll at an interval, in the order of their intervals; they make a line in charts.
 pub fn pollers<'a>(plan: &'a Plan, group: &Group) -> Vec<&'a Cell> {
-    let mut pollers: Vec<&Cell> =
-        group.cells.iter().map(|&index| &plan.cells[index]).filter(|cell| cell.config.transport == TransportKind::ShortPoll).collect();
+    let mut pollers: Vec<&Cell> = group
+        .cells
+        .iter()
+        .map(|&index| &plan.cells[index])
+        .filter(|cell| cell.config.transport == TransportKind::ShortPoll)
+        .collect();
     pollers.sort_by_key(|cell| (cell.config.interval, cell.index));
     pollers
 }
@@ -169,29 +210,30 @@ mod tests {
 
     #[test]
     fn one_group_without_axes_and_named_cells() {
-        let record = fixture::run().record;
+        let record = fixture::run().record.clone();
         let groups = groups(&record.plan);
         assert_eq!((groups.len(), groups[0].label().as_str()), (1, ""));
         let titles: Vec<String> = record.plan.cells.iter().map(|cell| title(&record.plan, cell)).collect();
-        assert_eq!(titles, ["Short polling 1s", "fast polling", "Long polling", "Server-sent events", "WebSocket"]);
-        let intervals: Vec<_> = pollers(&record.plan, &groups[0]).iter().map(|cell| cell.config.interval.unwrap().to_string()).collect();
+        assert_eq!(titles, ["Short polling 1 s", "fast polling", "Long polling", "Server-sent events", "WebSocket"]);
+        let intervals: Vec<_> =
+            pollers(&record.plan, &groups[0]).iter().map(|cell| cell.config.interval.unwrap().to_string()).collect();
         assert_eq!(intervals, ["100ms", "1s"]);
         assert_eq!(
             condition(&record, &record.plan.cells[0]),
-            "push of 20/s (Poisson), 128B payload, each to all of 50 clients; HTTP/1.1, no TLS, standard client libraries; private network on one host, MTU 1500; 6 trials of 5s, seed 7"
+            "push of 20/s (Poisson), 128 B payload, each to all of 50 clients; HTTP/1.1, no TLS, standard client libraries; private network on one host, MTU 1500; 6 trials of 5 s, seed 7"
         );
     }
 
     #[test]
     fn shared_axes_make_groups_and_own_axes_make_cells() {
-        let record = fixture::run_over_axes().record;
+        let record = fixture::run_over_axes().record.clone();
         assert_eq!(shared_axes(&record.plan), ["clients", "workload.push.rate"]);
         let groups = groups(&record.plan);
         assert_eq!(groups.len(), 6);
         assert!(groups.iter().all(|group| group.cells.len() == 5));
         assert_eq!(groups[0].label(), "clients 10, rate 5/s");
         let poller = &record.plan.cells[groups[0].cells[0]];
-        assert_eq!(title(&record.plan, poller), "Short polling 100ms");
-        assert_eq!(full_title(&record.plan, poller), "Short polling 100ms, clients 10, rate 5/s");
+        assert_eq!(title(&record.plan, poller), "Short polling 100 ms");
+        assert_eq!(full_title(&record.plan, poller), "Short polling 100 ms, clients 10, rate 5/s");
     }
 }

@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn one_observation_a_row() {
-        let text = csv(&fixture::run_over_axes());
+        let text = csv(fixture::run_over_axes());
         let head: Vec<&str> = text.lines().take(30).collect();
         insta::assert_snapshot!(head.join("\n"));
         assert!(text.lines().all(|line| line.split(',').count() == HEADER.split(',').count()));
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn void_trials_are_there_and_marked() {
-        let text = csv(&fixture::run_with_a_void_trial());
+        let text = csv(fixture::run_with_a_void_trial());
         assert!(text.contains(",true,lost,3\n"), "the loss that voided the trial can be found");
     }
 }

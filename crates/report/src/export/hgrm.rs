@@ -23,7 +23,11 @@ pub fn hgrm(histogram: &Histogram) -> String {
     }
     let mean = histogram.mean_ns().unwrap_or(0.0) / NS_PER_MS;
     out += &format!("#[Mean    = {mean:12.3}, StdDeviation   = {:12.3}]\n", hdr.stdev() / NS_PER_MS);
-    out += &format!("#[Max     = {:12.3}, Total count    = {:12}]\n", histogram.max_ns().unwrap_or(0) as f64 / NS_PER_MS, histogram.count());
+    out += &format!(
+        "#[Max     = {:12.3}, Total count    = {:12}]\n",
+        histogram.max_ns().unwrap_or(0) as f64 / NS_PER_MS,
+        histogram.count()
+    );
     out += &format!("#[Buckets = {:12}, SubBuckets     = {:12}]\n", hdr.buckets(), 2048);
     out
 }

@@ -55,7 +55,11 @@ impl Suite {
             Some(text) => {
                 self.failures += 1;
                 let first = text.lines().next().unwrap_or_default();
-                self.cases += &format!("{head}>\n      <failure message=\"{}\">{}</failure>\n    </testcase>\n", escape(first), escape(&text));
+                self.cases += &format!(
+                    "{head}>\n      <failure message=\"{}\">{}</failure>\n    </testcase>\n",
+                    escape(first),
+                    escape(&text)
+                );
             }
         }
     }
@@ -95,8 +99,9 @@ mod tests {
 
     #[test]
     fn thresholds_and_gates_are_cases() {
-        let text = junit(&fixture::run_with_a_void_trial());
-        let shown: Vec<&str> = text.lines().filter(|line| !line.contains("classname=\"trial\"") || !line.ends_with("/>")).collect();
+        let text = junit(fixture::run_with_a_void_trial());
+        let shown: Vec<&str> =
+            text.lines().filter(|line| !line.contains("classname=\"trial\"") || !line.ends_with("/>")).collect();
         insta::assert_snapshot!(shown.join("\n"));
     }
 }

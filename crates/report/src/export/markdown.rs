@@ -24,7 +24,13 @@ pub fn of(record: &Record) -> String {
         out += &format!("> [!CAUTION]\n> {banner}\n");
         for failure in gate::failures(&record.plan, &record.trials) {
             let trials = format::plural(failure.trials, "trial");
-            out += &format!("> - **{}** in {trials} of {}: {}. {}.\n", failure.gate, format::list(&failure.cells), failure.seen, failure.advice);
+            out += &format!(
+                "> - **{}** in {trials} of {}: {}. {}.\n",
+                failure.gate,
+                format::list(&failure.cells),
+                failure.seen,
+                format::capital(&failure.advice)
+            );
         }
         out.push('\n');
     }
@@ -36,6 +42,7 @@ pub fn of(record: &Record) -> String {
     for sentence in sentence::verdict(record) {
         match (sentence.about, sentence.void) {
             ("condition", _) => out += &format!("\nUnder: {}.\n", sentence.text),
+            ("point" | "trials", _) => out += &format!("{}\n\n", sentence.text),
             (_, true) => out += &format!("- ~~{}~~ (void trials among these)\n", sentence.text),
             (_, false) => out += &format!("- {}\n", sentence.text),
         }
@@ -86,17 +93,20 @@ pub fn of(record: &Record) -> String {
 /// The arguments as a shell takes them.
 pub fn command(argv: &[String]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
-    let quoted: Vec<String> = argv
-        .iter()
-        .map(|arg| if !arg.is_empty() && arg.chars().all(plain) { arg.clone() } else { format!("'{}'", arg.replace('\'', "'\\''")) })
-        .collect();
+    let quoted: Vec<String> =
+        argv.iter()
+            .map(|arg| {
+                if !arg.is_empty() && arg.chars().all(plain) { arg.clone() } else { format!("'{}'", arg.replace('\'', "'\\''")) }
+            })
+            .collect();
     quoted.join(" ")
 }
 
 /// The summary of one group as a table of text: value, and the ratio to the baseline beneath it.
 fn table(summary: &Summary, rows: &[Row]) -> Table {
     let mut columns = vec![Column::words("arm")];
-    columns.extend(summary.columns.iter().map(|column| Column::numbers(&format!("{} {}", column.group, column.head), column.unit)));
+    columns
+        .extend(summary.columns.iter().map(|column| Column::numbers(&format!("{} {}", column.group, column.head), column.unit)));
     columns.extend([Column::numbers("lost, twice", ""), Column::words("trials")]);
     let mut table = Table::new(columns);
     for row in rows {
@@ -119,7 +129,7 @@ fn table(summary: &Summary, rows: &[Row]) -> Table {
 fn legend(record: &Record) -> String {
     let baseline = record.plan.cells.iter().find(|cell| cell.config.name == record.plan.baseline).map(view::arm_title);
     format!(
-        "Medians over trials. Beneath: ratio to {} with its 95 % interval; × times as much, ÷ that part of it, `=` the same within 5 %, `~` not distinguishable. – not measured, or fewer than ten samples beyond the percentile. Wire bytes include TCP, IP and Ethernet headers, both directions.\n",
+        "Medians over trials. Beneath: ratio to {} with its 95 % interval; × times as much, ÷ that part of it, `=` the same within 5 %, `~` not distinguishable, or too few trials to tell. – not measured, or fewer than ten samples beyond the percentile. Wire bytes include TCP, IP and Ethernet headers, both directions.\n",
         baseline.unwrap_or_else(|| record.plan.baseline.clone())
     )
 }
@@ -131,12 +141,12 @@ mod tests {
 
     #[test]
     fn a_record_reads_as_a_page() {
-        insta::assert_snapshot!(markdown(&fixture::run()));
+        insta::assert_snapshot!(markdown(fixture::run()));
     }
 
     #[test]
     fn a_void_trial_comes_first() {
-        let text = markdown(&fixture::run_with_a_void_trial());
+        let text = markdown(fixture::run_with_a_void_trial());
         let (banner, verdict) = (text.find("[!CAUTION]").unwrap(), text.find("## Verdict").unwrap());
         assert!(banner < verdict);
         insta::assert_snapshot!(&text[..text.find("## Numbers").unwrap()]);

@@ -73,9 +73,14 @@ mod tests {
     #[test]
     fn what_is_written_can_be_read() {
         let run = fixture::run();
-        let points = read(&series_csv(&run)).unwrap();
-        let expected: Vec<(usize, u64, u64)> =
-            run.record.trials.iter().zip(&run.series).flat_map(|(t, s)| s.iter().map(|p| (t.index, p.at_ns, p.delivered))).collect();
+        let points = read(&series_csv(run)).unwrap();
+        let expected: Vec<(usize, u64, u64)> = run
+            .record
+            .trials
+            .iter()
+            .zip(&run.series)
+            .flat_map(|(t, s)| s.iter().map(|p| (t.index, p.at_ns, p.delivered)))
+            .collect();
         assert_eq!(points.iter().map(|(t, p)| (*t, p.at_ns, p.delivered)).collect::<Vec<_>>(), expected);
     }
 

@@ -41,7 +41,7 @@ pub const LOST: Gate = Gate {
     what: "no expected delivery failed to arrive",
     check: |_, trial| {
         let all = both(trial);
-        none(all.lost, "lost", "lengthen `drain`, lower the rate, or see whether the server's ring was overrun")
+        none(all.lost, "lost", "lengthen the drain, lower the rate, or see whether the server's ring was overrun")
     },
 };
 
@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn each_kind_of_damage_trips_its_own_gate() {
-        let changes: [(&Gate, fn(&mut Accounting)); 5] = [
+        type Damage = fn(&mut Accounting);
+        let changes: [(&Gate, Damage); 5] = [
             (&LOST, |a| a.lost = 1),
             (&DUPLICATED, |a| a.duplicated = 1),
             (&REORDERED, |a| a.reordered = 1),
@@ -126,7 +127,7 @@ mod tests {
         assert_eq!(outcome(&CLIENTS_HELD, "sse", |_, _| ()), Passed);
         assert_eq!(outcome(&CLIENTS_HELD, "sse", |_, t| t.clients_held -= 1), Failed);
         assert_eq!(outcome(&ERRORS, "sse", |_, _| ()), Passed);
-        assert_eq!(outcome(&ERRORS, "sse", |_, t| drop(t.errors.insert(NEGATIVE_LATENCY.into(), 3))), Passed);
+        assert_eq!(outcome(&ERRORS, "sse", |_, t| *t.errors.entry(NEGATIVE_LATENCY.into()).or_default() += 3), Passed);
         let seen = finding(&ERRORS, "sse", |_, t| {
             t.errors.insert("connection reset".into(), 3);
             t.errors.insert("timeout".into(), 1);

@@ -7,7 +7,7 @@ use wirecost_model::{Cell, Phase};
 
 use super::{Finding, Gate};
 use crate::format::{count, duration, percent};
-use crate::load::delivery_tag;
+use crate::load::DELIVERY;
 
 /// How far the sent messages may be from the planned ones.
 pub const RATE_TOLERANCE: f64 = 0.01;
@@ -47,7 +47,7 @@ pub const PUBLISH_LAG: Gate = Gate {
     name: "publish_lag",
     what: "the publisher's lateness at p99 is below 100 µs or 5 % of the median delivery, whichever is more",
     check: |cell, trial| match cell.workload {
-        Workload::Push(_) | Workload::Duplex(_) => lag(cell, trial, "publish_lag"),
+        Workload::Push(_) | Workload::Duplex(_) => lag(trial, "publish_lag"),
         _ => Finding::not_measured("the server does not publish in this workload"),
     },
 };
@@ -57,13 +57,13 @@ pub const PACER_LAG: Gate = Gate {
     name: "pacer_lag",
     what: "the load generator's lateness at p99 is below 100 µs or 5 % of the median delivery, whichever is more",
     check: |cell, trial| match cell.workload {
-        Workload::Upload(_) | Workload::Duplex(_) => lag(cell, trial, "pacer_lag"),
+        Workload::Upload(_) | Workload::Duplex(_) => lag(trial, "pacer_lag"),
         _ => Finding::not_measured("the load generator does not pace messages in this workload"),
     },
 };
 
 /// Judged at p99 where 1,000 samples bear it, else at the highest percentile that they do bear.
-fn lag(cell: &Cell, trial: &Trial, tag: &str) -> Finding {
+fn lag(trial: &Trial, tag: &str) -> Finding {
     let Some(latency) = trial.latencies.get(tag) else {
         return Finding::failed(
             format!("no `{tag}` was recorded, so nobody knows whether messages left on time"),
@@ -73,7 +73,7 @@ fn lag(cell: &Cell, trial: &Trial, tag: &str) -> Finding {
     let Some(quantile) = latency.quantiles.iter().filter(|v| v.q <= 0.99 && v.q >= 0.5).max_by(|a, b| a.q.total_cmp(&b.q)) else {
         return Finding::not_measured(format!("{} samples bear no percentile", latency.count));
     };
-    let delivery = trial.latencies.get(delivery_tag(cell)).and_then(|delivery| delivery.quantile(0.5));
+    let delivery = trial.latencies.get(DELIVERY).and_then(|delivery| delivery.quantile(0.5));
     let allowed = LAG_FLOOR_NS.max(LAG_SHARE * delivery.unwrap_or(0) as f64);
     let least = if quantile.q < 0.99 { format!(" ({} samples bear no p99)", count(latency.count)) } else { String::new() };
     Finding::judge(
@@ -112,7 +112,12 @@ fn missed_ticks(cell: &Cell, trial: &Trial) -> Finding {
     let share = trial.missed_ticks as f64 / trial.planned_messages.max(1) as f64;
     Finding::judge(
         share <= MISSED_LIMIT,
-        format!("{} of {} due times missed ({}), 1 % is allowed", count(trial.missed_ticks), count(trial.planned_messages), percent(share)),
+        format!(
+            "{} of {} due times missed ({}), 1 % is allowed",
+            count(trial.missed_ticks),
+            count(trial.planned_messages),
+            percent(share)
+        ),
         "lower the rate: one message takes longer to send than the time to the next",
     )
 }
@@ -128,7 +133,12 @@ pub const MISSED_POLLS: Gate = Gate {
         let share = trial.missed_polls as f64 / trial.planned_polls as f64;
         Finding::judge(
             share <= MISSED_LIMIT,
-            format!("{} of {} polls missed ({}), 1 % is allowed", count(trial.missed_polls), count(trial.planned_polls), percent(share)),
+            format!(
+                "{} of {} polls missed ({}), 1 % is allowed",
+                count(trial.missed_polls),
+                count(trial.planned_polls),
+                percent(share)
+            ),
             "poll less often, or with fewer clients: answers take longer than the interval",
         )
     },
@@ -195,7 +205,9 @@ mod tests {
         });
         assert_eq!(seen.outcome, Passed);
         assert_eq!(seen.seen, "p75 20.0 µs late, less than 100 µs is allowed (50 samples bear no p99)");
-        let none = |_: &mut Cell, t: &mut Trial| drop(t.latencies.insert("publish_lag".into(), Latency { count: 3, ..Latency::default() }));
+        let none = |_: &mut Cell, t: &mut Trial| {
+            drop(t.latencies.insert("publish_lag".into(), Latency { count: 3, ..Latency::default() }))
+        };
         assert_eq!(outcome(&PUBLISH_LAG, "websocket", none), NotMeasured);
     }
 
@@ -234,7 +246,10 @@ mod tests {
         assert_eq!(outcome(&MISSED_POLLS, "short_poll", |_, t| t.missed_polls = t.planned_polls / 50), Failed);
         assert_eq!(outcome(&MISSED_POLLS, "websocket", |_, _| ()), NotMeasured);
         assert_eq!(outcome(&CLIENT_CPU, "websocket", |_, _| ()), Passed);
-        assert_eq!(outcome(&CLIENT_CPU, "websocket", |_, t| t.client.cpu_ns = t.ledger.duration_ns(Phase::Steady) * 8 / 10), Failed);
+        assert_eq!(
+            outcome(&CLIENT_CPU, "websocket", |_, t| t.client.cpu_ns = t.ledger.duration_ns(Phase::Steady) * 8 / 10),
+            Failed
+        );
         assert_eq!(outcome(&CLIENT_CPU, "websocket", |_, t| t.client.cpu_ns = 0), NotMeasured);
     }
 }

@@ -26,7 +26,11 @@ pub const SWAP: Gate = Gate {
     what: "no page was swapped in or out",
     check: |_, trial| {
         let pages = trial.machine.swapped_pages;
-        Finding::judge(pages == 0, format!("{} swapped, 0 are allowed", plural(pages, "page")), "free memory or use fewer clients")
+        Finding::judge(
+            pages == 0,
+            format!("{} swapped, 0 are allowed", plural(pages, "page")),
+            "free memory or use fewer clients",
+        )
     },
 };
 

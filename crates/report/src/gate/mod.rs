@@ -13,6 +13,8 @@ mod time;
 use wirecost_model::record::{GateOutcome, GateResult, Trial};
 use wirecost_model::{Cell, Plan};
 
+use crate::view;
+
 pub use load::{CLIENT_CPU_LIMIT, LAG_FLOOR_NS, LAG_SHARE, MISSED_LIMIT, RATE_TOLERANCE};
 pub use machine::STEAL_LIMIT;
 pub use time::NEGATIVE_LATENCY;
@@ -106,7 +108,7 @@ pub fn what(name: &str) -> &'static str {
 pub struct Failure {
     /// The gate.
     pub gate: String,
-    /// The cells whose trials it voided, by label.
+    /// The cells whose trials it voided, by title.
     pub cells: Vec<String>,
     /// How many trials it voided.
     pub trials: u64,
@@ -120,7 +122,7 @@ pub struct Failure {
 pub fn failures(plan: &Plan, trials: &[Trial]) -> Vec<Failure> {
     let mut all: Vec<Failure> = Vec::new();
     for trial in trials {
-        let label = plan.cells.get(trial.cell).map(Cell::label).unwrap_or_default();
+        let label = plan.cells.get(trial.cell).map(|cell| view::full_title(plan, cell)).unwrap_or_default();
         for result in trial.gates.iter().filter(|result| result.outcome == GateOutcome::Failed) {
             match all.iter_mut().find(|failure| failure.gate == result.gate) {
                 Some(failure) => {
@@ -156,7 +158,7 @@ pub(crate) mod tests {
 
     /// The same, in full.
     pub(crate) fn finding(gate: &Gate, arm: &str, change: impl FnOnce(&mut Cell, &mut Trial)) -> Finding {
-        let record = fixture::run().record;
+        let record = fixture::run().record.clone();
         let mut cell = record.plan.cells.iter().find(|cell| cell.config.name == arm).expect("the fixture has the arm").clone();
         let mut trial = record.trials.iter().find(|trial| trial.cell == cell.index).expect("and a trial of it").clone();
         change(&mut cell, &mut trial);
@@ -165,7 +167,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_good_trial_passes_every_gate() {
-        let record = fixture::run().record;
+        let record = fixture::run().record.clone();
         for trial in &record.trials {
             for result in judge(&record.plan.cells[trial.cell], trial) {
                 assert_ne!(result.outcome, GateOutcome::Failed, "{result:?}");
@@ -176,7 +178,7 @@ pub(crate) mod tests {
 
     #[test]
     fn an_empty_trial_passes_nothing_that_needs_numbers() {
-        let record = fixture::run().record;
+        let record = fixture::run().record.clone();
         let results = judge(&record.plan.cells[0], &Trial { clients_requested: 50, ..Trial::default() });
         assert!(results.iter().any(|result| result.outcome == GateOutcome::Failed));
         let rate = results.iter().find(|result| result.gate == "offered_rate").unwrap();
@@ -192,7 +194,7 @@ pub(crate) mod tests {
 
     #[test]
     fn failures_are_gathered_by_gate() {
-        let mut record = fixture::run().record;
+        let mut record = fixture::run().record.clone();
         let trial = record.trials[3].index;
         record.trials[3].accounting.lost = 2;
         record.trials[3].gates = judge(&record.plan.cells[record.trials[3].cell], &record.trials[3]);

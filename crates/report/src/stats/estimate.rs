@@ -57,7 +57,15 @@ mod tests {
     #[test]
     fn ranks_are_those_of_the_printed_tables() {
         let up_to = |n: u32| (1..=n).map(f64::from).collect::<Vec<_>>();
-        for (n, expected) in [(5, None), (6, Some([1.0, 6.0])), (8, Some([1.0, 8.0])), (9, Some([2.0, 8.0])), (10, Some([2.0, 9.0])), (20, Some([6.0, 15.0])), (30, Some([10.0, 21.0]))] {
+        for (n, expected) in [
+            (5, None),
+            (6, Some([1.0, 6.0])),
+            (8, Some([1.0, 8.0])),
+            (9, Some([2.0, 8.0])),
+            (10, Some([2.0, 9.0])),
+            (20, Some([6.0, 15.0])),
+            (30, Some([10.0, 21.0])),
+        ] {
             assert_eq!(interval(&up_to(n)), expected, "{n} values");
         }
         assert_eq!(median(&[]), None);

@@ -11,7 +11,7 @@ use wirecost_model::transport::Initiative;
 use wirecost_model::{Accounting, Cell, Layer, Phase};
 
 use crate::format;
-use crate::load::delivery_tag;
+use crate::load::DELIVERY;
 
 /// The unit that values are in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,18 +35,37 @@ pub enum Unit {
 }
 
 impl Unit {
+    /// What a value of this size is divided by to be read, and the unit that it is then in.
+    pub fn scale(self, value: f64) -> (f64, &'static str) {
+        match self {
+            Unit::Nanoseconds => format::duration_scale(value),
+            Unit::Microseconds => (1.0, "µs"),
+            Unit::Bytes => format::bytes_scale(value),
+            Unit::Kilobytes => (1.0, "kB"),
+            Unit::Share => (0.01, "%"),
+            Unit::PerSecond => (1.0, "/s"),
+            Unit::Number | Unit::Count => (1.0, ""),
+        }
+    }
+
     /// A value as people read it, with its unit.
     pub fn show(self, value: f64) -> String {
         match self {
-            Unit::Nanoseconds => format::duration(value),
-            Unit::Microseconds => format!("{} µs", format::number(value)),
-            Unit::Bytes => format::bytes(value),
-            Unit::Kilobytes => format!("{} kB", format::number(value)),
             Unit::Share => format::percent(value),
             Unit::PerSecond => format!("{}/s", format::number(value)),
-            Unit::Number => format::number(value),
             Unit::Count => format::fixed(value, 0),
+            _ => {
+                let (divisor, unit) = self.scale(value);
+                format!("{} {unit}", format::number(value / divisor)).trim_end().to_string()
+            }
         }
+    }
+
+    /// A range in the unit and with the decimals of a value that lies in it: `212–223`.
+    pub fn show_range(self, value: f64, [low, high]: [f64; 2]) -> String {
+        let divisor = self.scale(value).0;
+        let decimals = if self == Unit::Count { 0 } else { format::decimals(value / divisor) };
+        format!("{}–{}", format::fixed(low / divisor, decimals), format::fixed(high / divisor, decimals))
     }
 }
 
@@ -113,14 +132,14 @@ const fn better(way: Better, metric: Metric) -> Metric {
 
 /// The registry, in the order of files and tables.
 pub const METRICS: &[Metric] = &[
-    main(metric("delivery_p50_ns", "delivery p50", Unit::Nanoseconds, talks, |c, t| delivery(c, t, 0.5))),
-    metric("delivery_p95_ns", "delivery p95", Unit::Nanoseconds, talks, |c, t| delivery(c, t, 0.95)),
-    main(metric("delivery_p99_ns", "delivery p99", Unit::Nanoseconds, talks, |c, t| delivery(c, t, 0.99))),
-    metric("delivery_p999_ns", "delivery p99.9", Unit::Nanoseconds, talks, |c, t| delivery(c, t, 0.999)),
-    metric("delivery_mean_ns", "delivery mean", Unit::Nanoseconds, talks, |c, t| latency(t, delivery_tag(c))?.mean_ns),
-    metric("delivery_max_ns", "delivery maximum", Unit::Nanoseconds, talks, |c, t| ns(latency(t, delivery_tag(c))?.max_ns)),
-    metric("service_p50_ns", "service p50", Unit::Nanoseconds, talks, |c, t| service(c, t, 0.5)),
-    metric("service_p99_ns", "service p99", Unit::Nanoseconds, talks, |c, t| service(c, t, 0.99)),
+    main(metric("delivery_p50_ns", "delivery p50", Unit::Nanoseconds, talks, |_, t| delivery(t, 0.5))),
+    metric("delivery_p95_ns", "delivery p95", Unit::Nanoseconds, talks, |_, t| delivery(t, 0.95)),
+    main(metric("delivery_p99_ns", "delivery p99", Unit::Nanoseconds, talks, |_, t| delivery(t, 0.99))),
+    metric("delivery_p999_ns", "delivery p99.9", Unit::Nanoseconds, talks, |_, t| delivery(t, 0.999)),
+    metric("delivery_mean_ns", "delivery mean", Unit::Nanoseconds, talks, |_, t| latency(t, DELIVERY)?.mean_ns),
+    metric("delivery_max_ns", "delivery maximum", Unit::Nanoseconds, talks, |_, t| ns(latency(t, DELIVERY)?.max_ns)),
+    metric("service_p50_ns", "service p50", Unit::Nanoseconds, talks, |_, t| service(t, 0.5)),
+    metric("service_p99_ns", "service p99", Unit::Nanoseconds, talks, |_, t| service(t, 0.99)),
     metric("upload_p50_ns", "upload p50", Unit::Nanoseconds, duplex, |_, t| ns(latency(t, "upload")?.quantile(0.5))),
     metric("upload_p99_ns", "upload p99", Unit::Nanoseconds, duplex, |_, t| ns(latency(t, "upload")?.quantile(0.99))),
     main(metric("wire_bytes_per_message", "wire bytes per message", Unit::Bytes, talks, |c, t| per_message(c, t, wire_bytes(t)))),
@@ -129,6 +148,10 @@ pub const METRICS: &[Metric] = &[
     }),
     metric("overhead_bytes_per_message", "overhead per message", Unit::Bytes, talks, |c, t| {
         per_message(c, t, Some(wire_bytes(t)? - t.ledger.phase(Phase::Steady).payload_bytes.total() as f64))
+    }),
+    metric("overhead_fraction", "overhead's share of wire bytes", Unit::Share, talks, |_, t| {
+        let payload = t.ledger.phase(Phase::Steady).payload_bytes.total() as f64;
+        wire_bytes(t).filter(|wire| *wire > 0.0 && payload > 0.0).map(|wire| 1.0 - payload / wire)
     }),
     main(metric("wire_bytes_per_client_s", "wire bytes per client and second", Unit::Bytes, any, |_, t| {
         per_client_s(t, wire_bytes(t)?)
@@ -143,10 +166,13 @@ pub const METRICS: &[Metric] = &[
         let counters = steady(t)?;
         share(counters.empty_answers, counters.empty_answers + counters.full_answers)
     }),
-    better(Better::Neither, metric("messages_per_answer", "messages per answer", Unit::Number, pulls, |_, t| {
-        let counters = steady(t)?;
-        share(counters.messages_in_answers, counters.full_answers)
-    })),
+    better(
+        Better::Neither,
+        metric("messages_per_answer", "messages per answer", Unit::Number, pulls, |_, t| {
+            let counters = steady(t)?;
+            share(counters.messages_in_answers, counters.full_answers)
+        }),
+    ),
     main(metric("server_cpu_us_per_message", "server CPU per message", Unit::Microseconds, talks, |c, t| {
         per_message(c, t, cpu_us(t.server.cpu_ns))
     })),
@@ -160,23 +186,40 @@ pub const METRICS: &[Metric] = &[
         let read = t.server.rss_bytes > 0 && t.server.rss_before_bytes > 0 && t.clients_held > 0;
         read.then(|| (t.server.rss_bytes as f64 - t.server.rss_before_bytes as f64) / f64::from(t.clients_held) / 1000.0)
     })),
+    metric("kernel_kb_per_connection", "kernel memory per connection, both ends", Unit::Kilobytes, any, |_, t| {
+        let bytes = t.machine.kernel_socket_bytes?;
+        (t.clients_held > 0).then(|| bytes as f64 / f64::from(t.clients_held) / 1000.0)
+    }),
     metric("setup_bytes_per_connection", "set-up bytes per connection", Unit::Bytes, any, |_, t| {
         share(t.ledger.bytes(|entry| entry.phase == Phase::Setup), t.ledger.phase(Phase::Setup).connections)
     }),
     metric("connect_tcp_p50_ns", "TCP connect p50", Unit::Nanoseconds, any, |_, t| ns(latency(t, "connect_tcp")?.quantile(0.5))),
-    metric("connect_tls_p50_ns", "TLS handshake p50", Unit::Nanoseconds, any, |_, t| ns(latency(t, "connect_tls")?.quantile(0.5))),
+    metric(
+        "connect_tls_p50_ns",
+        "TLS handshake p50",
+        Unit::Nanoseconds,
+        any,
+        |_, t| ns(latency(t, "connect_tls")?.quantile(0.5)),
+    ),
     metric("connect_ready_p50_ns", "ready p50", Unit::Nanoseconds, any, |_, t| ns(latency(t, "connect_ready")?.quantile(0.5))),
-    better(Better::Higher, metric("achieved_messages_per_s", "messages per second", Unit::PerSecond, talks, |c, t| {
-        Some(messages(c, t)? / window_s(t)?)
-    })),
+    better(
+        Better::Higher,
+        metric("achieved_messages_per_s", "messages per second", Unit::PerSecond, talks, |c, t| {
+            Some(messages(c, t)? / window_s(t)?)
+        }),
+    ),
     metric("lost", "lost", Unit::Count, any, |_, t| accounted(t, |a| a.lost)),
     metric("duplicated", "duplicated", Unit::Count, any, |_, t| accounted(t, |a| a.duplicated)),
     metric("reordered", "reordered", Unit::Count, any, |_, t| accounted(t, |a| a.reordered)),
     metric("corrupted", "corrupted", Unit::Count, any, |_, t| accounted(t, |a| a.corrupted)),
     better(Better::Neither, metric("late", "arrived after the window", Unit::Count, talks, |_, t| accounted(t, |a| a.late))),
-    metric("missed_polls", "missed polls", Unit::Count, |c| c.config.interval.is_some(), |_, t| {
-        (t.planned_polls > 0).then_some(t.missed_polls as f64)
-    }),
+    metric(
+        "missed_polls",
+        "missed polls",
+        Unit::Count,
+        |c| c.config.interval.is_some(),
+        |_, t| (t.planned_polls > 0).then_some(t.missed_polls as f64),
+    ),
 ];
 
 fn any(_: &Cell) -> bool {
@@ -200,13 +243,12 @@ fn latency<'a>(trial: &'a Trial, tag: &str) -> Option<&'a Latency> {
     trial.latencies.get(tag)
 }
 
-fn delivery(cell: &Cell, trial: &Trial, q: f64) -> Option<f64> {
-    ns(latency(trial, delivery_tag(cell))?.quantile(q))
+fn delivery(trial: &Trial, q: f64) -> Option<f64> {
+    ns(latency(trial, DELIVERY)?.quantile(q))
 }
 
-fn service(cell: &Cell, trial: &Trial, q: f64) -> Option<f64> {
-    let tag = if delivery_tag(cell) == "upload" { "upload_service" } else { "service" };
-    ns(latency(trial, tag)?.quantile(q))
+fn service(trial: &Trial, q: f64) -> Option<f64> {
+    ns(latency(trial, "service")?.quantile(q))
 }
 
 /// Counters of the measured window, if it took place.
@@ -271,7 +313,7 @@ mod tests {
     use crate::fixture;
 
     fn value(name: &str, arm: &str, change: impl FnOnce(&mut Cell, &mut Trial)) -> Option<f64> {
-        let record = fixture::run().record;
+        let record = fixture::run().record.clone();
         let mut cell = record.plan.cells.iter().find(|cell| cell.config.name == arm).unwrap().clone();
         let mut trial = record.trials.iter().find(|trial| trial.cell == cell.index).unwrap().clone();
         change(&mut cell, &mut trial);
@@ -311,7 +353,7 @@ mod tests {
 
     #[test]
     fn bytes_per_message_are_the_sum_of_the_layers() {
-        let record = fixture::run().record;
+        let record = fixture::run().record.clone();
         for trial in &record.trials {
             let cell = &record.plan.cells[trial.cell];
             let sum: f64 = Layer::ALL.iter().map(|&layer| layer_bytes_per_message(cell, trial, layer).unwrap()).sum();

@@ -9,10 +9,12 @@
 //! | `metric` | what is computed from a trial, by name |
 //! | `estimate` | a median over trials with its interval |
 //! | `ratio` | a ratio of two cells with its interval, and the verdict |
+//! | `ranking` | which cells lead a group, and which cannot be told from the leader |
 //! | `threshold` | whether a scenario's conditions hold |
 
 pub mod estimate;
 pub mod metric;
+pub mod ranking;
 pub mod ratio;
 pub mod student;
 pub mod threshold;
@@ -23,7 +25,7 @@ use wirecost_model::{Accounting, Cell, Plan};
 pub use metric::{METRICS, Metric};
 
 /// The trials of a cell that count, in the order of blocks.
-pub fn counting<'a>(cell: usize, trials: &'a [Trial]) -> Vec<&'a Trial> {
+pub fn counting(cell: usize, trials: &[Trial]) -> Vec<&Trial> {
     let mut own: Vec<&Trial> = trials.iter().filter(|trial| trial.cell == cell && !trial.is_void()).collect();
     own.sort_by_key(|trial| (trial.block, trial.index));
     own
@@ -104,7 +106,7 @@ mod tests {
 
     #[test]
     fn every_cell_has_a_summary_and_void_trials_feed_nothing() {
-        let mut record = fixture::run().record;
+        let mut record = fixture::run().record.clone();
         let position = record.trials.iter().position(|trial| trial.cell == 4).unwrap();
         let gate = GateResult { gate: "lost".into(), outcome: GateOutcome::Failed, seen: "3".into(), advice: String::new() };
         record.trials[position].gates.push(gate);
@@ -122,7 +124,7 @@ mod tests {
 
     #[test]
     fn the_baseline_is_met_at_the_same_point() {
-        let record = fixture::run_over_axes().record;
+        let record = fixture::run_over_axes().record.clone();
         for cell in &record.plan.cells {
             match baseline_of(&record.plan, cell) {
                 None => assert_eq!(cell.config.name, "websocket"),
@@ -138,9 +140,13 @@ mod tests {
 
     #[test]
     fn what_is_plainly_different_is_called_so() {
-        let record = fixture::run().record;
+        let record = fixture::run().record.clone();
         let comparison = |cell: usize, metric: &str| {
-            record.comparisons.iter().find(|c| c.cell == cell && c.metric == metric).unwrap_or_else(|| panic!("{metric} of {cell}"))
+            record
+                .comparisons
+                .iter()
+                .find(|c| c.cell == cell && c.metric == metric)
+                .unwrap_or_else(|| panic!("{metric} of {cell}"))
         };
         let websocket = comparison(4, "delivery_p50_ns");
         assert_eq!(websocket.verdict, Verdict::Different);

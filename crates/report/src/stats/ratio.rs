@@ -45,9 +45,9 @@ pub fn between(plan: &Plan, trials: &[Trial], metric: &Metric, cell: &Cell, base
     };
     let (own, base) = (by_block(cell), by_block(baseline));
     let pairs: Vec<(f64, f64)> = own.iter().filter_map(|(block, value)| Some((*value, *base.get(block)?))).collect();
-    // Chance of its own for each comparison, whatever else is compared beside it.
+    // Chance of its own for each pair, whatever else is compared beside it, and the same whichever of the two is the baseline.
     let name: u64 = metric.name.bytes().fold(0, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
-    let lane = name ^ ((cell.index as u64) << 32) ^ baseline.index as u64;
+    let lane = name ^ ((cell.index.min(baseline.index) as u64) << 32) ^ cell.index.max(baseline.index) as u64;
     of_pairs(&pairs, &mut Rng::new(plan.seed, lane))
 }
 
@@ -78,7 +78,7 @@ impl Ratio {
         let last = self.deviations.len().checked_sub(1)?;
         let n = self.pairs as f64;
         let tail = 1.0 - alpha / 2.0;
-        let widening = (n / (n - 1.0)).sqrt() * student::quantile(tail, n - 1.0) / student::quantile(tail, f64::INFINITY);
+        let widening = (n / (n - 1.0)).sqrt() * student::quantile(tail, self.pairs as u32 - 1) / student::normal_quantile(tail);
         let rank = (alpha / 2.0 * last as f64).floor() as usize;
         let mean = self.ratio.ln();
         Some([mean + widening * self.deviations[rank], mean + widening * self.deviations[last - rank]])
@@ -101,15 +101,16 @@ impl Ratio {
 ///
 /// Holm's procedure, by intervals: the strongest of m is held against α/m, the next against α/(m − 1), and so on until one
 /// fails. `Different` also needs a ratio beyond the margin; `Equivalent` needs the whole (uncorrected) interval within it.
+/// Ratios without an interval are not tested, are inconclusive, and cost the others nothing.
 pub fn verdicts(ratios: &[&Ratio]) -> Vec<Verdict> {
-    let mut order: Vec<usize> = (0..ratios.len()).collect();
+    let mut order: Vec<usize> = (0..ratios.len()).filter(|&index| ratios[index].interval.is_some()).collect();
     order.sort_by(|&a, &b| ratios[b].strength().total_cmp(&ratios[a].strength()).then(a.cmp(&b)));
     let mut all = vec![Verdict::Inconclusive; ratios.len()];
     let mut rejecting = true;
     let margin = MARGIN.ln_1p();
     for (step, &index) in order.iter().enumerate() {
         let ratio = ratios[index];
-        rejecting &= ratio.excludes_one(ALPHA / (ratios.len() - step) as f64);
+        rejecting &= ratio.excludes_one(ALPHA / (order.len() - step) as f64);
         let within = ratio.log_interval(ALPHA).is_some_and(|[low, high]| low > -margin && high < margin);
         all[index] = if within {
             Verdict::Equivalent
@@ -125,7 +126,8 @@ pub fn verdicts(ratios: &[&Ratio]) -> Vec<Verdict> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
+    use proptest::prelude::{prop, prop_assert, proptest};
+    use wirecost_model::rng::Rng;
 
     /// Six pairs around a true ratio, with a spread of the logarithm.
     fn pairs(truth: f64, spread: f64, n: usize, rng: &mut Rng) -> Vec<(f64, f64)> {
@@ -144,7 +146,10 @@ mod tests {
                 wrong += usize::from(verdicts(&[&ratio])[0] == Verdict::Different);
             }
             // 5 % and two standard deviations of 600 tries.
-            assert!(wrong as f64 / TRIES as f64 <= 0.05 + 2.0 * (0.05f64 * 0.95 / TRIES as f64).sqrt(), "{wrong} of {TRIES} with {n} trials");
+            assert!(
+                wrong as f64 / TRIES as f64 <= 0.05 + 2.0 * (0.05f64 * 0.95 / TRIES as f64).sqrt(),
+                "{wrong} of {TRIES} with {n} trials"
+            );
         }
     }
 
@@ -178,6 +183,12 @@ mod tests {
         assert!(of_pairs(&[(0.0, 100.0)], &mut Rng::new(1, 1)).is_none());
         assert!(of_pairs(&[], &mut Rng::new(1, 1)).is_none());
         assert!(verdicts(&[]).is_empty());
+        // And it does not stand in the way of others.
+        let sure = of_pairs(
+            &[(300.0, 100.0), (310.0, 100.0), (305.0, 101.0), (299.0, 100.0), (302.0, 99.0), (300.0, 100.0)],
+            &mut Rng::new(1, 1),
+        );
+        assert_eq!(verdicts(&[&ratio, &sure.unwrap()]), [Verdict::Inconclusive, Verdict::Different]);
     }
 
     proptest! {

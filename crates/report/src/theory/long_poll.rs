@@ -130,9 +130,14 @@ mod tests {
     #[test]
     fn agrees_with_the_golden_table_for_periodic_arrivals() {
         // 4 a second, s = g = 0: d, keep-alive, a new connection for each poll, in ms.
-        for [delay, kept, fresh] in
-            [[15.0, 15.0, 15.0], [30.0, 30.0, 30.0], [40.3, 40.3, 40.3], [80.0, 80.0, 240.0], [130.0, 260.0, 390.0], [160.0, 320.0, 480.0]]
-        {
+        for [delay, kept, fresh] in [
+            [15.0, 15.0, 15.0],
+            [30.0, 30.0, 30.0],
+            [40.3, 40.3, 40.3],
+            [80.0, 80.0, 240.0],
+            [130.0, 260.0, 390.0],
+            [160.0, 320.0, 480.0],
+        ] {
             let delay_s = delay / 1e3;
             let poll = LongPoll { delay_s, server_s: 0.0, gap_s: 0.0, reconnect_s: 0.0, hold_s: 25.0 };
             near(poll.periodic_mean_s(4.0) * 1e3, kept, 0.051);

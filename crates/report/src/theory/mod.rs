@@ -76,17 +76,35 @@ pub fn expectation(cell: &Cell) -> Option<Expectation> {
             })
         }
         TransportKind::LongPoll => {
-            let poll = long_poll::LongPoll { delay_s: 0.0, server_s: 0.0, gap_s: 0.0, reconnect_s: 0.0, hold_s: cell.config.hold?.seconds() };
+            let poll = long_poll::LongPoll {
+                delay_s: 0.0,
+                server_s: 0.0,
+                gap_s: 0.0,
+                reconnect_s: 0.0,
+                hold_s: cell.config.hold?.seconds(),
+            };
             let (mean_s, requests, empty) = match process {
                 Process::Periodic => (poll.periodic_mean_s(rate), poll.periodic_responses_per_s(rate), 0.0),
                 Process::Poisson => (poll.mean_s(rate), poll.responses_per_s(rate), poll.empty_fraction(rate)),
             };
-            Some(Expectation { p50_s: 0.0, p99_s: 0.0, mean_s, requests_per_client_s: Some(requests), empty_fraction: Some(empty) })
+            Some(Expectation {
+                p50_s: 0.0,
+                p99_s: 0.0,
+                mean_s,
+                requests_per_client_s: Some(requests),
+                empty_fraction: Some(empty),
+            })
         }
         kind => {
             debug_assert_eq!(kind.row().initiative, Initiative::Push);
             let at_once = push::delivery_s(0.0, 0.0);
-            Some(Expectation { p50_s: at_once, p99_s: at_once, mean_s: at_once, requests_per_client_s: None, empty_fraction: None })
+            Some(Expectation {
+                p50_s: at_once,
+                p99_s: at_once,
+                mean_s: at_once,
+                requests_per_client_s: None,
+                empty_fraction: None,
+            })
         }
     }
 }
@@ -98,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_poller_waits_half_its_interval_and_a_push_not_at_all() {
-        let record = fixture::run().record;
+        let record = fixture::run().record.clone();
         let of = |arm: &str| expectation(record.plan.cells.iter().find(|cell| cell.config.name == arm).unwrap()).unwrap();
         assert_eq!(of("short_poll").p50_s, 0.5);
         assert!((of("short_poll").p99_s - 0.99).abs() < 1e-12);

@@ -1,0 +1,47 @@
+//! The words of this page.
+
+use crate::chart::canvas::escape;
+
+const WORDS: &[(&str, &str)] = &[
+    ("arm", "One configured competitor: a transport, its options and the client library."),
+    ("cell", "An arm at one point of the axes that the scenario sweeps."),
+    ("trial", "One run of one cell: a fresh server process, connect, warm up, measure, drain."),
+    ("block", "One pass over all cells in a random order. Trials of one block ran close together and are compared as pairs."),
+    ("delivery", "From the time at which a message was due until a client had it. A late sender cannot hide in it."),
+    ("service", "From the time at which a message was sent until a client had it."),
+    (
+        "p50, p99, p99.9",
+        "The time within which half, 99 of 100, 999 of 1,000 deliveries arrived. Shown only where ten samples lie beyond.",
+    ),
+    (
+        "wire bytes",
+        "All bytes of the measured window in both directions: payload, framing, headers, TLS, TCP, IP and Ethernet headers, acknowledgements.",
+    ),
+    ("payload", "What the application sends. Everything else is overhead."),
+    (
+        "message framing",
+        "What a transport wraps around a message: a WebSocket header, the lines of an event, JSON around a poll's messages.",
+    ),
+    (
+        "interval",
+        "The range in which the median would lie in 95 of 100 repetitions. By order statistics over trials, for ratios by bootstrap over blocks.",
+    ),
+    (
+        "different, equivalent, inconclusive",
+        "A ratio whose corrected interval excludes 1 and that is beyond 5 %; one whose interval lies within 5 %; neither.",
+    ),
+    ("void", "A trial in which a check of validity failed. It is shown and counts for nothing."),
+    ("floor", "The fastest median delivery of a push arm: what this machine costs a message that waits for nothing."),
+    (
+        "private network",
+        "A network namespace with nothing but the trial in it, MTU 1500, whose interface counters must equal the sum of the layers.",
+    ),
+    ("set-up", "From a client's first packet until it can receive: TCP, TLS, request or upgrade."),
+];
+
+/// As a list.
+pub fn body() -> String {
+    let items: String =
+        WORDS.iter().map(|(word, meaning)| format!("<div><dt>{}</dt><dd>{}</dd></div>", escape(word), escape(meaning))).collect();
+    format!("<dl class=\"glossary\">{items}</dl>")
+}

@@ -1,0 +1,149 @@
+//! One self-contained page: no script, no network, under a megabyte; light, dark, print, and from a telephone's width up.
+//!
+//! The order is that of a reader's questions: may I believe it, what was found, the numbers, the pictures, the checks, and where
+//! it comes from. What is wrong stands first and cannot be missed.
+
+mod glossary;
+mod headers;
+mod numbers;
+mod page;
+mod provenance;
+mod several;
+mod validity;
+mod verdict;
+
+use crate::chart::canvas::escape;
+use crate::load::Run;
+use crate::table::{Align, Table};
+
+pub use page::document;
+
+/// The page of one run, or of several one after the other with a comparison in front.
+pub fn render(runs: &[Run]) -> String {
+    match runs {
+        [] => document("wirecost", "<main class=\"page\"><p>There are no records to show.</p></main>"),
+        [one] => document(&title(one), &page::run(one, "")),
+        several => {
+            let parts: String = several.iter().enumerate().map(|(n, run)| page::run(run, &format!("r{}-", n + 1))).collect();
+            document(&format!("{} wirecost records", several.len()), &(several::section(several) + &parts))
+        }
+    }
+}
+
+fn title(run: &Run) -> String {
+    format!("{} – wirecost", run.record.name)
+}
+
+/// A table in a container of its own that scrolls where the screen is narrower.
+fn table(table: &Table, caption: &str) -> String {
+    let class = |align: Align| if align == Align::Right { " class=\"n\"" } else { "" };
+    let mut out = String::from("<div class=\"scroll\" tabindex=\"0\" role=\"region\"");
+    out += &format!(" aria-label=\"{}\"><table>", escape(caption));
+    out += &format!("<caption>{}</caption><thead><tr>", escape(caption));
+    for column in &table.columns {
+        let unit =
+            if column.unit.is_empty() { String::new() } else { format!("<span class=\"unit\">{}</span>", escape(&column.unit)) };
+        out += &format!("<th scope=\"col\"{}>{}{unit}</th>", class(column.align), escape(&column.head));
+    }
+    out += "</tr></thead><tbody>";
+    for row in &table.rows {
+        out += "<tr>";
+        for (number, (text, column)) in row.iter().zip(&table.columns).enumerate() {
+            let text = escape(text);
+            out += &if number == 0 {
+                format!("<th scope=\"row\">{text}</th>")
+            } else {
+                format!("<td{}>{text}</td>", class(column.align))
+            };
+        }
+        out += "</tr>";
+    }
+    out + "</tbody></table></div>"
+}
+
+/// A section with its heading.
+fn section(prefix: &str, id: &str, heading: &str, body: &str) -> String {
+    format!(
+        "<section id=\"{prefix}{id}\" aria-labelledby=\"{prefix}{id}-h\"><h2 id=\"{prefix}{id}-h\">{heading}</h2>{body}</section>"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    /// Tags that stay open, in the order in which they do.
+    fn unclosed(html: &str) -> Vec<String> {
+        const VOID: [&str; 8] = ["!doctype", "meta", "link", "br", "rect", "line", "circle", "hr"];
+        let mut open: Vec<String> = Vec::new();
+        for piece in html.split('<').skip(1) {
+            let tag = piece.split('>').next().unwrap_or_default();
+            let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap_or_default().to_lowercase();
+            if tag.starts_with('/') {
+                assert_eq!(
+                    open.pop().as_deref(),
+                    Some(name.as_str()),
+                    "closes something else near `{}`",
+                    &piece[..piece.len().min(80)]
+                );
+            } else if !tag.ends_with('/') && !VOID.contains(&name.as_str()) {
+                open.push(name);
+            }
+        }
+        open
+    }
+
+    #[test]
+    fn pages_are_whole_small_and_need_nothing() {
+        for run in [fixture::run(), fixture::run_over_axes(), fixture::run_with_a_void_trial()] {
+            let page = render(std::slice::from_ref(run));
+            assert_eq!(unclosed(&page), Vec::<String>::new());
+            assert!(page.len() < 1_000_000, "{} bytes", page.len());
+            for forbidden in ["<script", "src=\"http", "href=\"http", "url(http", "@import", "NaN"] {
+                assert!(!page.contains(forbidden), "{forbidden}");
+            }
+            let ids: Vec<&str> = page.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+            for (position, id) in ids.iter().enumerate() {
+                assert!(!ids[..position].contains(id), "id `{id}` twice");
+            }
+            for target in page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
+                assert!(ids.contains(&target), "nothing is called `{target}`");
+            }
+            let images = page.matches("role=\"img\"").count();
+            assert!(images > 0 && page.matches("<title id=").count() == images && page.matches("<desc id=").count() == images);
+        }
+    }
+
+    #[test]
+    fn a_failed_gate_is_louder_than_a_good_number() {
+        let good = render(std::slice::from_ref(fixture::run()));
+        assert!(!good.contains("class=\"banner\"") && !good.contains("class=\"void\""));
+        let bad = render(std::slice::from_ref(fixture::run_with_a_void_trial()));
+        let (banner, verdict) = (bad.find("class=\"banner\"").unwrap(), bad.find("class=\"verdict\"").unwrap());
+        assert!(banner < verdict && bad.contains("class=\"void\"") && bad.contains("<tr class=\"void\">"));
+    }
+
+    #[test]
+    fn texts_of_a_scenario_cannot_break_the_page() {
+        let mut run = fixture::run().clone();
+        run.record.question = "<script>alert(1)</script> & \"more\"".into();
+        run.record.analysis = "<b>x</b>".into();
+        run.record.plan.cells[0].config.name = "<i>arm</i>".into();
+        let page = render(std::slice::from_ref(&run));
+        assert!(!page.contains("<script") && !page.contains("<b>x") && !page.contains("<i>arm"));
+    }
+
+    #[test]
+    fn several_records_stand_on_one_page() {
+        let page = render(&[fixture::run().clone(), fixture::run_with_a_void_trial().clone()]);
+        assert_eq!(unclosed(&page), Vec::<String>::new());
+        assert!(page.contains("id=\"r1-verdict\"") && page.contains("id=\"r2-verdict\"") && page.contains("id=\"comparison\""));
+        assert!(render(&[]).contains("no records"));
+    }
+
+    #[test]
+    fn the_same_record_gives_the_same_page() {
+        assert_eq!(render(std::slice::from_ref(fixture::run())), render(std::slice::from_ref(fixture::run())));
+    }
+}

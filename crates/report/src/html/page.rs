@@ -1,0 +1,81 @@
+//! The page: head, the order of sections, foot.
+
+use super::{glossary, headers, numbers, provenance, section, table, validity, verdict};
+use crate::chart::{self, canvas::escape, look};
+use crate::format;
+use crate::load::Run;
+
+/// A whole document around a body.
+pub fn document(title: &str, body: &str) -> String {
+    let style = include_str!("style.css")
+        .replace("@LIGHT@", &chart::layer_css_variables(false))
+        .replace("@DARK@", &chart::layer_css_variables(true))
+        .replace("@TRANSPORTS@", &look::css_variables());
+    // The policy makes "no network" something that the browser enforces.
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';style-src 'unsafe-inline';img-src data:\"><meta name=\"color-scheme\" content=\"light dark\"><link rel=\"icon\" href=\"data:,\"><title>{}</title>\n<style>\n{style}</style></head>\n<body>{}{body}</body></html>\n",
+        escape(title),
+        chart::hatches()
+    )
+}
+
+/// Everything about one run. `prefix` keeps ids apart on a page of several.
+pub fn run(run: &Run, prefix: &str) -> String {
+    let record = &run.record;
+    let charts = charts(run, prefix);
+    let sections = [
+        ("verdict", "Verdict", verdict::body(record)),
+        ("numbers", "Numbers", numbers::body(record)),
+        ("charts", "Charts", charts),
+        ("analysis", "Analysis", prose(&record.analysis)),
+        ("validity", "Validity", validity::body(record)),
+        ("headers", "The headers that were sent", headers::body(record)),
+        ("provenance", "Provenance", provenance::body(record)),
+        ("limits", "What this does not show", provenance::limits(record)),
+        ("glossary", "Glossary", glossary::body()),
+    ];
+    let there: Vec<_> = sections.iter().filter(|(.., body)| !body.is_empty()).collect();
+    let links: String = there.iter().map(|(id, heading, _)| format!("<a href=\"#{prefix}{id}\">{heading}</a>")).collect();
+    let body: String = there.iter().map(|(id, heading, body)| section(prefix, id, heading, body)).collect();
+    let day = record.provenance.started_utc.split('T').next().unwrap_or_default();
+    let about = [record.name.as_str(), day, record.provenance.machine.cpu_model.as_str()];
+    let about: String =
+        about.iter().filter(|text| !text.is_empty()).map(|text| format!("<span>{}</span>", escape(text))).collect();
+    format!(
+        "<div class=\"page run\"><a class=\"skip\" href=\"#{prefix}verdict\">To the verdict</a><header class=\"top\"><p class=\"brand\"><b>wirecost</b>{about}</p><h1>{}</h1></header>{}<nav class=\"toc\" aria-label=\"{}\">{links}</nav><main>{body}</main><footer>wirecost {} ({}). This page is a function of record.json and its histograms; the same files give the same page.</footer></div>",
+        escape(&record.question),
+        verdict::banner(record),
+        if prefix.is_empty() { "Contents".to_string() } else { format!("Contents of {}", escape(&record.name)) },
+        escape(&record.provenance.version),
+        escape(&record.provenance.commit)
+    )
+}
+
+/// Paragraphs of plain prose, separated by empty lines.
+fn prose(text: &str) -> String {
+    text.split("\n\n").map(str::trim).filter(|p| !p.is_empty()).map(|p| format!("<p>{}</p>", escape(p))).collect()
+}
+
+fn charts(run: &Run, prefix: &str) -> String {
+    let mut out = String::new();
+    let mut absent = Vec::new();
+    for drawn in chart::all(run, prefix) {
+        match drawn {
+            Ok(chart) => {
+                out += &format!(
+                    "<figure><h3>{}</h3><p class=\"reading\">{}</p>{}{}<details><summary>The numbers of this chart</summary>{}</details></figure>",
+                    escape(&format::capital(&chart.title)),
+                    escape(&chart.reading),
+                    chart.wide,
+                    chart.narrow,
+                    table(&chart.table, &chart.title)
+                );
+            }
+            Err(absence) => absent.push(format!("{} ({})", absence.what, absence.why)),
+        }
+    }
+    if !absent.is_empty() {
+        out += &format!("<p class=\"note\">Not drawn: {}.</p>", escape(&absent.join("; ")));
+    }
+    out
+}
