@@ -160,6 +160,15 @@ macro_rules! counters {
             fn add_assign(&mut self, other: Counters) { $(self.$field += other.$field;)* }
         }
 
+        impl Counters {
+            /// The lesser of each pair. Readings taken while requests are under way may be ahead of a later one by a head
+            /// whose class was not known yet; held to the later one, phases add up to the whole.
+            #[must_use]
+            pub fn at_most(self, later: Counters) -> Counters {
+                Counters { $($field: Minus::least(self.$field, later.$field),)* }
+            }
+        }
+
         impl Sub for Counters {
             type Output = Counters;
             /// What happened between two readings.
@@ -173,13 +182,20 @@ macro_rules! counters {
 /// Subtraction that stops at zero: readings of live connections may be a few bytes apart.
 trait Minus {
     fn minus(self, other: Self) -> Self;
+    fn least(self, other: Self) -> Self;
 }
 impl Minus for u64 {
+    fn least(self, other: u64) -> u64 {
+        self.min(other)
+    }
     fn minus(self, other: u64) -> u64 {
         self.saturating_sub(other)
     }
 }
 impl Minus for Flow {
+    fn least(self, other: Flow) -> Flow {
+        Flow { up: self.up.min(other.up), down: self.down.min(other.down) }
+    }
     fn minus(self, other: Flow) -> Flow {
         self - other
     }
@@ -346,6 +362,19 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn phases_add_up_even_if_a_reading_was_ahead() {
+        let reading = |head, empty| Counters {
+            head_bytes: Flow { up: head, down: 0 },
+            empty_head_bytes: Flow { up: empty, down: 0 },
+            ..Counters::default()
+        };
+        // A parked request of 75 bytes counts as a head until its answer is known to be empty.
+        let (early, late) = (reading(175, 0), reading(100, 75));
+        let sum = (early.at_most(late) - Counters::default()).head_bytes.up + (late - early.at_most(late)).head_bytes.up;
+        assert_eq!(sum, late.head_bytes.up);
+    }
 
     #[test]
     fn the_layers_of_a_reading_add_up_to_what_the_wire_carried() {

@@ -441,10 +441,14 @@ impl Sum<'_> {
     fn ledger(&self) -> Ledger {
         let Readings { before, connected, window, drained, .. } = &self.readings;
         let borders = [before, connected, &window.from, &window.to, drained, &self.report.reading];
+        let mut counters = borders.map(|reading| reading.counters);
+        for earlier in (0..counters.len() - 1).rev() {
+            counters[earlier] = counters[earlier].at_most(counters[earlier + 1]);
+        }
         let mut ledger = Ledger::default();
-        for (phase, pair) in Phase::ALL.into_iter().zip(borders.windows(2)) {
-            let counters = pair[1].counters - pair[0].counters;
-            ledger.add_phase(phase, pair[1].at_ns.saturating_sub(pair[0].at_ns), counters);
+        for (n, phase) in Phase::ALL.into_iter().enumerate() {
+            let duration_ns = borders[n + 1].at_ns.saturating_sub(borders[n].at_ns);
+            ledger.add_phase(phase, duration_ns, counters[n + 1] - counters[n]);
         }
         ledger.interface = self.wire.map(|wire| {
             let all = self.report.reading.counters;
