@@ -9,13 +9,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::accounting::Accounting;
+use crate::faults::{Faults, Injected};
 use crate::histogram::Histogram;
 use crate::ledger::Counters;
+use crate::pace::Pace;
 use crate::plan::{Cell, TrialSpec};
 use crate::record::Trial;
 use crate::scenario::Wire;
 use crate::schedule::Arrivals;
-use crate::units::Rate;
 
 /// The trial's word to the server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,13 +57,16 @@ pub struct Publish {
     /// One stream in the room `all` (`None`), or one for each of n clients in rooms `c0`, `c1` ….
     pub each_of: Option<u32>,
     /// Messages per second of a stream.
-    pub rate: Rate,
+    pub rate: Pace,
     /// Arrival process.
     pub arrivals: Arrivals,
     /// Payload size.
     pub payload_bytes: usize,
     /// Seed of the schedules.
     pub seed: u64,
+    /// What is to go wrong on the way from the publisher to the hub.
+    #[serde(default)]
+    pub faults: Faults,
 }
 
 /// The server's word to whoever started it. The first is [`ServerEvent::Ready`].
@@ -124,6 +128,9 @@ pub struct ServerReport {
     pub publish_lag: Histogram,
     /// Due times at which the one before was still being published.
     pub missed_ticks: u64,
+    /// Messages that were interfered with, by fault, over all streams and phases.
+    #[serde(default)]
+    pub injected: Injected,
     /// What clients sent: arrivals, ns after their due time, in the window.
     pub upload: Histogram,
     /// The same after their sending time.

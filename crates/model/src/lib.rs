@@ -21,10 +21,12 @@
 pub mod accounting;
 pub mod control;
 pub mod envelope;
+pub mod faults;
 pub mod histogram;
 pub mod hlog;
 pub mod ledger;
 pub mod machine;
+pub mod pace;
 pub mod plan;
 pub mod record;
 pub mod rng;
@@ -36,6 +38,7 @@ pub mod units;
 
 pub use accounting::{Accounting, StreamCheck, Verdict as StreamVerdict};
 pub use envelope::Envelope;
+pub use faults::{Faults, Injected};
 pub use histogram::Histogram;
 pub use ledger::{Direction, Layer, Ledger, Phase};
 pub use machine::Machine;

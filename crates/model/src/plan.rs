@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::faults::Faults;
 use crate::rng::Rng;
 use crate::scenario::{
-    Arm, ArmOptions, EmptyAnswer, Frame, Headers, HttpVersion, Loaded, Pacing, Scalar, Stack, Tls, TlsOptions, TrialTiming, Wire,
-    Workload,
+    Arm, ArmOptions, EmptyAnswer, Engine, Frame, Headers, HttpVersion, Loaded, Pacing, Scalar, Stack, Tls, TlsOptions,
+    TrialTiming, Via, Wire, Workload,
 };
 use crate::transport::TransportKind;
 use crate::units::Span;
@@ -35,6 +36,18 @@ pub struct ArmConfig {
     pub frame: Frame,
     /// One connection for all requests of a client, or one for each.
     pub keep_alive: bool,
+    /// What Engine.IO's packets travel by, in the order of use; empty for a transport without them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub via: Vec<Via>,
+    /// Version of the Engine.IO protocol.
+    #[serde(default)]
+    pub engine: Engine,
+    /// The Socket.IO namespace, for a transport that has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Whether a client that loses its connection connects again.
+    #[serde(default)]
+    pub reconnect: bool,
     /// Encryption; plain if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsOptions>,
@@ -73,6 +86,10 @@ impl ArmConfig {
             hold: transport.takes("hold").then(|| pick!(hold).unwrap_or(Span::ms(25_000))),
             frame: pick!(frame).unwrap_or_default(),
             keep_alive: pick!(keep_alive).unwrap_or(true),
+            via: if transport.takes("via") { pick!(via).unwrap_or(vec![Via::Polling, Via::Websocket]) } else { Vec::new() },
+            engine: pick!(engine).unwrap_or_default(),
+            namespace: transport.takes("namespace").then(|| pick!(namespace).unwrap_or("/".into())),
+            reconnect: pick!(reconnect).unwrap_or(false),
             tls,
             http: pick!(http).unwrap_or_default(),
             stack: pick!(stack).unwrap_or_default(),
@@ -98,6 +115,9 @@ pub struct Cell {
     pub clients: u32,
     /// The phases of a trial.
     pub timing: TrialTiming,
+    /// What the reference server does wrong on purpose.
+    #[serde(default, skip_serializing_if = "Faults::is_none")]
+    pub faults: Faults,
 }
 
 impl Cell {
@@ -159,9 +179,10 @@ impl Plan {
                 arm: variant.arm,
                 point: variant.point.clone(),
                 config: variant.config.clone(),
-                workload: variant.scenario.workload.clone(),
+                workload: variant.scenario.workload.clone().over(variant.scenario.trial.flow()),
                 clients: variant.scenario.clients,
                 timing: variant.scenario.trial,
+                faults: variant.scenario.faults,
             })
             .collect();
         let mut order = Rng::new(seed, 0);

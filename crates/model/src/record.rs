@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounting::Accounting;
 use crate::control::HeadSample;
+use crate::faults::Injected;
 use crate::histogram::Latency;
 use crate::ledger::Ledger;
 use crate::machine::Machine;
@@ -45,6 +46,63 @@ pub struct Record {
     pub thresholds: Vec<ThresholdResult>,
     /// What a reader should know.
     pub warnings: Vec<String>,
+    /// What the instruments were worth on this machine, unless the run went without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
+}
+
+/// What `wirecost calibrate` found: the instruments held against what is known beforehand.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Calibration {
+    /// Seconds or minutes.
+    pub form: CalibrationForm,
+    /// When it began, UTC, RFC 3339.
+    pub measured_utc: String,
+    /// How long it took, ns.
+    pub duration_ns: u64,
+    /// From the instruments up to whole trials, in the order of the ladder.
+    pub rungs: Vec<RungResult>,
+}
+
+impl Calibration {
+    /// No rung failed; what was not measured is no failure.
+    pub fn holds(&self) -> bool {
+        self.rungs.iter().all(|rung| rung.outcome != GateOutcome::Failed)
+    }
+
+    /// A number of a rung, if it was measured.
+    pub fn value(&self, rung: &str, name: &str) -> Option<f64> {
+        self.rungs.iter().find(|result| result.rung == rung)?.values.get(name).copied()
+    }
+}
+
+/// How much a calibration looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CalibrationForm {
+    /// One transport where any would do, seconds in all: before each run.
+    Short,
+    /// Every transport, minutes in all.
+    Full,
+}
+
+/// One rung of the ladder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RungResult {
+    /// Its name in the registry of rungs.
+    pub rung: String,
+    /// What it looks at, in one line.
+    pub what: String,
+    /// What had to be seen.
+    pub expected: String,
+    /// What was seen, or why nothing was.
+    pub seen: String,
+    /// What came of it.
+    pub outcome: GateOutcome,
+    /// Whether it is about time, and so about the machine's mood; the others hold on any machine.
+    pub timing: bool,
+    /// Its numbers, with the unit in the key.
+    pub values: BTreeMap<String, f64>,
 }
 
 /// Where the numbers come from.
@@ -111,8 +169,12 @@ pub struct Trial {
     pub accounting: Accounting,
     /// In `duplex`: what became of the clients' messages.
     pub upload_accounting: Option<Accounting>,
+    /// Deliveries that the server was told to spoil, by fault; absent where the plan has no faults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub injected: Option<Injected>,
     /// By tag: `delivery` (received − due), `service` (received − sent), `publish_lag`, `pacer_lag`,
-    /// `connect_tcp`, `connect_tls`, `connect_ready`, `upload`, `upload_service`.
+    /// `connect_tcp`, `connect_tls`, `connect_open`, `connect_namespace`, `connect_upgrade`, `connect_ready`, `upload`,
+    /// `upload_service`.
     /// Times of messages due in the measured window; a tag without samples is absent.
     pub latencies: BTreeMap<String, Latency>,
     /// Closed loop: latency is a round trip, and the rate is a result.

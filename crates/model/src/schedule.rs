@@ -4,8 +4,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::pace::Pace;
 use crate::rng::Rng;
-use crate::units::Rate;
 
 /// The arrival process of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -28,23 +28,23 @@ pub enum Arrivals {
 #[derive(Debug, Clone)]
 pub struct Schedule {
     arrivals: Arrivals,
-    gap_ns: f64,
-    origin_ns: f64,
+    pace: Pace,
+    /// Where on the scale of messages the first one lies: a random phase, or with `poisson` the sum of all gaps so far.
+    origin: f64,
     emitted: u64,
     rng: Rng,
 }
 
 impl Schedule {
     /// The schedule of stream number `stream` under `seed`.
-    pub fn new(arrivals: Arrivals, rate: Rate, seed: u64, stream: u64) -> Self {
+    pub fn new(arrivals: Arrivals, pace: impl Into<Pace>, seed: u64, stream: u64) -> Self {
         let mut rng = Rng::new(seed, stream.wrapping_add(0x5EED));
-        let gap_ns = 1e9 / rate.0;
-        let origin_ns = match arrivals {
-            Arrivals::Periodic => rng.unit() * gap_ns,
+        let origin = match arrivals {
+            Arrivals::Periodic => rng.unit(),
             Arrivals::Poisson => 0.0,
-            Arrivals::Burst { size } => rng.unit() * gap_ns * f64::from(size.max(1)),
+            Arrivals::Burst { size } => rng.unit() * f64::from(size.max(1)),
         };
-        Schedule { arrivals, gap_ns, origin_ns, emitted: 0, rng }
+        Schedule { arrivals, pace: pace.into(), origin, emitted: 0, rng }
     }
 }
 
@@ -53,24 +53,28 @@ impl Iterator for Schedule {
     fn next(&mut self) -> Option<u64> {
         let n = self.emitted;
         self.emitted += 1;
-        Some(match self.arrivals {
-            // From the index, not by adding gaps: no drift, whatever the rate.
-            Arrivals::Periodic => (self.origin_ns + n as f64 * self.gap_ns) as u64,
+        // On the scale of messages every process has rate 1; the pace says when so many have become due. From the index, not by
+        // adding gaps: no drift, whatever the rate.
+        let count = match self.arrivals {
+            Arrivals::Periodic => self.origin + n as f64,
             Arrivals::Poisson => {
-                self.origin_ns += self.rng.exponential(self.gap_ns);
-                self.origin_ns as u64
+                self.origin += self.rng.exponential(1.0);
+                self.origin
             }
             Arrivals::Burst { size } => {
                 let size = u64::from(size.max(1));
-                (self.origin_ns + (n / size) as f64 * self.gap_ns * size as f64) as u64
+                self.origin + (n / size * size) as f64
             }
-        })
+        };
+        Some(self.pace.offset_ns(count) as u64)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pace::Ramp;
+    use crate::units::{Rate, Span};
     use proptest::prelude::*;
 
     fn arrivals() -> impl Strategy<Value = Arrivals> {
@@ -86,6 +90,28 @@ mod tests {
             let achieved = 4000.0 / (times[3999] as f64 / 1e9);
             // Poisson: six standard deviations of a sum of 4,000 exponential gaps.
             prop_assert!((achieved / per_s - 1.0).abs() < 0.1, "{} against {}", achieved, per_s);
+        }
+    }
+
+    proptest! {
+        /// At any time as many have been due as the integral of the rate says, to within the one (or the burst) under way.
+        #[test]
+        fn a_ramp_follows_its_integral(from in 0.5f64..2000.0, to in 0.5f64..2000.0, over_ms in 1u64..5000, size in 1u32..20, seed: u64) {
+            let pace = Pace::from(Ramp { from: Rate(from), to: Rate(to), over: Some(Span::ms(over_ms)) });
+            for (arrivals, slack) in [(Arrivals::Periodic, 1.0), (Arrivals::Burst { size }, f64::from(size))] {
+                let times: Vec<u64> = Schedule::new(arrivals, pace, seed, 0).take(500).collect();
+                prop_assert!(times.windows(2).all(|w| w[0] <= w[1]));
+                for (n, time) in times.iter().enumerate() {
+                    let due = pace.count(*time as f64);
+                    prop_assert!((due - n as f64).abs() <= slack + 0.001, "{} due, {} sent at {}", due, n, time);
+                }
+            }
+            // The same chance on another clock: Poisson arrivals of a ramp are those of rate 1, moved.
+            let steady: Vec<u64> = Schedule::new(Arrivals::Poisson, Rate(1.0), seed, 3).take(200).collect();
+            let moved: Vec<u64> = Schedule::new(Arrivals::Poisson, pace, seed, 3).take(200).collect();
+            for (one, other) in steady.iter().zip(&moved) {
+                prop_assert!((pace.count(*other as f64) - *one as f64 / 1e9).abs() < 0.001);
+            }
         }
     }
 

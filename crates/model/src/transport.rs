@@ -20,6 +20,8 @@ pub enum TransportKind {
     Sse,
     /// One Upgrade, then frames both ways.
     Websocket,
+    /// Engine.IO and Socket.IO packets over polling, over WebSocket, or over one and then the other.
+    SocketIo,
 }
 
 /// Who decides when a message crosses the wire.
@@ -106,6 +108,16 @@ pub const TRANSPORTS: &[TransportRow] = &[
         dash: "",
         options: &["frame"],
         summary: "one HTTP Upgrade, then frames of 2 to 14 bytes of header both ways on one connection",
+    },
+    TransportRow {
+        kind: TransportKind::SocketIo,
+        name: "socket_io",
+        label: "Socket.IO",
+        initiative: Initiative::Push,
+        colour: "currentColor",
+        dash: "2 3",
+        options: &["via", "engine", "namespace", "reconnect"],
+        summary: "events in Engine.IO packets over held GETs and POSTs, over WebSocket, or over the first until the second is up",
     },
 ];
 

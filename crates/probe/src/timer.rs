@@ -7,6 +7,9 @@ use std::os::fd::OwnedFd;
 
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime};
 use tokio::io::{Interest, unix::AsyncFd};
+use wirecost_model::Histogram;
+
+use crate::clock::{self, now_ns};
 
 /// A timer of the current tokio runtime. One waiter at a time.
 #[derive(Debug)]
@@ -48,10 +51,32 @@ impl Timer {
     }
 }
 
+/// How late a timer wakes a task that has nothing else to do: `count` deadlines, `period_ns` apart, on a runtime of their own on
+/// the calling thread, whose timer slack this sets to the least.
+///
+/// # Errors
+/// No runtime, or those of [`Timer`].
+pub fn lag(count: u32, period_ns: u64) -> io::Result<Histogram> {
+    clock::set_timer_slack_ns(1)?;
+    tokio::runtime::Builder::new_current_thread().enable_io().build()?.block_on(async {
+        let (timer, mut late, start_ns) = (Timer::new()?, Histogram::default(), now_ns());
+        for number in 1..=u64::from(count) {
+            let deadline_ns = start_ns + number * period_ns;
+            timer.until(deadline_ns).await?;
+            late.record(now_ns() - deadline_ns);
+        }
+        Ok(late)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::now_ns;
+
+    #[test]
+    fn every_deadline_has_its_lag() {
+        assert_eq!(lag(5, 200_000).unwrap().count(), 5);
+    }
 
     #[test]
     fn never_early_and_reusable_after_being_dropped() {

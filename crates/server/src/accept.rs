@@ -1,12 +1,13 @@
 //! Listening and accepting. What becomes of a connection is [`crate::connection`].
 
-use std::net::SocketAddr;
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use crate::connection::{self, Phase, Wiring};
 use crate::context::Shared;
@@ -17,6 +18,9 @@ const BACKLOG: i32 = 4096;
 
 /// How long to wait when there is no descriptor left.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// EAFNOSUPPORT of Linux, which the standard library has no name for: a machine without IPv6.
+const NO_SUCH_FAMILY: i32 = 97;
 
 /// Listens.
 ///
@@ -33,9 +37,26 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
         TcpListener::from_std(socket.into())
     };
     listener().map_err(|source: std::io::Error| match source.kind() {
-        std::io::ErrorKind::AddrInUse => ServerError::AddressInUse(address),
+        ErrorKind::AddrInUse => ServerError::AddressInUse(address),
         _ => ServerError::Bind { address, source },
     })
+}
+
+/// Listens on the loopback address of the other family at the same port. `None` where there is no such address.
+///
+/// # Errors
+/// [`ServerError::AddressInUse`], [`ServerError::Bind`].
+pub fn listen_on_other_loopback(address: SocketAddr) -> Result<Option<TcpListener>, ServerError> {
+    let other: IpAddr = if address.is_ipv4() { Ipv6Addr::LOCALHOST.into() } else { Ipv4Addr::LOCALHOST.into() };
+    match listen(SocketAddr::new(other, address.port())) {
+        Ok(listener) => Ok(Some(listener)),
+        Err(ServerError::Bind { source, .. })
+            if source.kind() == ErrorKind::AddrNotAvailable || source.raw_os_error() == Some(NO_SUCH_FAMILY) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Accepts until the server stops. `alive` is handed to every connection, so that its end can be waited for.
@@ -46,7 +67,6 @@ pub async fn accept(
     mut phase: watch::Receiver<Phase>,
     alive: mpsc::Sender<()>,
 ) {
-    let room = Arc::new(Semaphore::new(wiring.max_connections));
     let stopping = phase.clone();
     loop {
         let accepted = tokio::select! {
@@ -56,7 +76,7 @@ pub async fn accept(
         match accepted {
             Ok((stream, _)) => {
                 // Without a permit the connection is dropped, and the client sees at once that it is one too many.
-                let Ok(permit) = room.clone().try_acquire_owned() else { continue };
+                let Ok(permit) = wiring.room.clone().try_acquire_owned() else { continue };
                 let (shared, wiring, phase, alive) = (shared.clone(), wiring.clone(), stopping.clone(), alive.clone());
                 tokio::spawn(async move {
                     connection::run(stream, shared, wiring, phase).await;
@@ -64,7 +84,7 @@ pub async fn accept(
                 });
             }
             // Of a client that left before it was accepted, or of a process without descriptors.
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => {}
+            Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
     }

@@ -122,6 +122,11 @@ impl Refusal {
         Refusal { status, reason: reason.into() }
     }
 
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// 400, the client's mistake.
     pub fn bad_request(reason: impl Into<String>) -> Refusal {
         Refusal::new(StatusCode::BAD_REQUEST, reason)

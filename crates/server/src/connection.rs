@@ -9,7 +9,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use wirecost_model::ledger::Flow;
 use wirecost_probe::meter::MeteredStream;
@@ -21,7 +21,8 @@ use crate::metering::ConnectionMeter;
 use crate::router;
 use crate::stream::{StallGuard, Tap};
 use crate::tls::{TlsSetup, negotiated};
-use crate::transport::websocket::{Upgrade, session};
+use crate::transport::socket_io;
+use crate::transport::websocket::{Becoming, Upgrade, session};
 
 /// The largest head of a request; longer ones are answered with 431.
 const MAX_HEAD_BYTES: usize = 64 << 10;
@@ -52,8 +53,8 @@ pub struct Wiring {
     pub write_timeout: Duration,
     /// How long the head of a request may take, and a TLS handshake.
     pub head_timeout: Duration,
-    /// Connections at one time.
-    pub max_connections: usize,
+    /// A permit for each connection that there may be at one time.
+    pub room: Arc<Semaphore>,
 }
 
 /// Serves one connection from its acceptance to its last segment.
@@ -131,12 +132,16 @@ where
     {
         context.meter.blame_client();
     }
-    if let Some(Upgrade { on, plan }) = context.becomes()
+    if let Some(Upgrade { on, becoming }) = context.becomes()
         && let Ok(upgraded) = on.await
         && let Ok(parts) = upgraded.downcast::<TokioIo<Tap<S>>>()
     {
         let stopping = reached(phase, Phase::Stopping);
-        session::serve(parts.io.into_inner(), parts.read_buf, plan, context.clone(), stopping).await;
+        let (stream, early, context) = (parts.io.into_inner(), parts.read_buf, context.clone());
+        match becoming {
+            Becoming::Plain(plan) => session::serve(stream, early, plan, context, stopping).await,
+            Becoming::Engine(plan) => socket_io::websocket::serve(stream, early, plan, context, stopping).await,
+        }
     }
 }
 

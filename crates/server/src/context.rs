@@ -6,6 +6,7 @@ use crate::fan_out::FanOut;
 use crate::hub::Hub;
 use crate::ingest::Ingest;
 use crate::metering::{ConnectionMeter, Metering};
+use crate::transport::socket_io::Engine;
 use crate::transport::websocket::Upgrade;
 
 /// The parts of a server that connections share.
@@ -19,6 +20,8 @@ pub struct Shared {
     pub metering: Metering,
     /// Wakes large audiences.
     pub fan_out: Arc<FanOut>,
+    /// Engine.IO sessions.
+    pub engine: Engine,
 }
 
 /// One connection, as the adapters see it.

@@ -159,7 +159,15 @@ mod tests {
         let (report, ended) = talk(|mut commands, mut events| {
             let Some(ServerEvent::Ready(ready)) = events.next() else { panic!("the first word is ready") };
             assert_eq!((ready.url, ready.pid), (format!("http://{}", ready.address), std::process::id()));
-            let publish = Publish { each_of: None, rate: Rate(1000.0), arrivals: Arrivals::Periodic, payload_bytes: 32, seed: 1 };
+            drop(std::net::TcpStream::connect(ready.address).unwrap());
+            let publish = Publish {
+                each_of: None,
+                rate: Rate(1000.0).into(),
+                arrivals: Arrivals::Periodic,
+                payload_bytes: 32,
+                seed: 1,
+                faults: Default::default(),
+            };
             let start_ns = clock::now_ns();
             let begin = Begin { start_ns, window_from_ns: 0, window_to_ns: 20_000_000, publish: Some(publish) };
             say(&mut commands, &ServerCommand::Begin(begin));

@@ -1,5 +1,5 @@
-//! The reference server: messages from one hub to clients over short polling, long polling, HTTP streaming, server-sent events
-//! and WebSocket, counted to the byte at the server's end of every connection.
+//! The reference server: messages from one hub to clients over short polling, long polling, HTTP streaming, server-sent events,
+//! WebSocket and Socket.IO, counted to the byte at the server's end of every connection.
 //!
 //! ```text
 //! due time → publisher ─ hub ─ transport ─ HTTP or WebSocket ─ metered stream [─ TLS ─ metered stream] ─ socket
@@ -10,11 +10,13 @@
 //! |---|---|
 //! | [`hub`] | rooms: bounded rings with cursors, blind to transports |
 //! | [`publisher`], [`fan_out`] | publishing on schedule, waking a large audience |
+//! | `faults` | what goes wrong between the two, on purpose |
 //! | [`ingest`] | what clients send: verified, accounted for, timed |
 //! | [`transport`] | one adapter a transport: from a request to an answer |
 //! | [`router`], [`query`], [`request_body`], [`answer`] | what HTTP adapters have in common |
 //! | [`metering`] | the books: which byte belongs to which layer |
 //! | [`stream`], [`handshake`], [`tls`] | what stands around a socket |
+//! | [`demo`] | a page that shows the transports side by side |
 //! | [`accept`], [`connection`] | the life of a connection, to its last segment |
 //! | [`server`], [`control`] | a running server, and the process around it |
 //!
@@ -43,6 +45,7 @@ pub mod answer;
 pub mod connection;
 pub mod context;
 pub mod control;
+pub mod demo;
 pub mod fan_out;
 pub mod handshake;
 pub mod hub;
@@ -57,6 +60,8 @@ pub mod server;
 pub mod stream;
 pub mod tls;
 pub mod transport;
+
+mod faults;
 
 pub use control::run;
 pub use options::{ServerError, ServerOptions};

@@ -7,6 +7,7 @@ use wirecost_model::scenario::TlsOptions;
 
 use crate::publisher::PublisherError;
 use crate::tls::TlsError;
+use crate::transport::socket_io::EngineOptions;
 
 /// How a server is to be.
 #[derive(Debug, Clone)]
@@ -30,11 +31,27 @@ pub struct ServerOptions {
     pub cores: Vec<usize>,
     /// Commands on stdin, events on stdout.
     pub control: bool,
+    /// Listen on the loopback address of the other family too, at the same port, where there is one.
+    pub both_families: bool,
+    /// Engine.IO: how long the side that pings waits between two pings.
+    pub ping_interval: Duration,
+    /// Engine.IO: how long it waits for the answer.
+    pub ping_timeout: Duration,
+    /// Engine.IO: the longest polling body and WebSocket message from a client, bytes.
+    pub max_payload: usize,
+    /// Socket.IO: how long a client of version 5 may take to connect to a namespace.
+    pub connect_timeout: Duration,
+    /// What the conformance suites of the Socket.IO project expect: `/engine.io/` echoes, `/socket.io/` has the namespaces `/`
+    /// and `/custom` and no other.
+    pub conformance: bool,
+    /// The demonstration page at `/`, its namespace `/test` and its stream.
+    pub demo: bool,
 }
 
 impl Default for ServerOptions {
     fn default() -> Self {
         let hub = crate::hub::HubOptions::default();
+        let engine = EngineOptions::default();
         ServerOptions {
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls: None,
@@ -45,6 +62,27 @@ impl Default for ServerOptions {
             head_timeout: Duration::from_secs(10),
             cores: Vec::new(),
             control: false,
+            both_families: false,
+            ping_interval: engine.ping_interval,
+            ping_timeout: engine.ping_timeout,
+            max_payload: engine.max_payload_bytes,
+            connect_timeout: engine.connect_timeout,
+            conformance: engine.conformance,
+            demo: engine.demo,
+        }
+    }
+}
+
+impl ServerOptions {
+    /// Those of Engine.IO sessions.
+    pub fn engine(&self) -> EngineOptions {
+        EngineOptions {
+            ping_interval: self.ping_interval,
+            ping_timeout: self.ping_timeout,
+            max_payload_bytes: self.max_payload,
+            connect_timeout: self.connect_timeout,
+            conformance: self.conformance,
+            demo: self.demo,
         }
     }
 }

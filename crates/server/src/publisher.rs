@@ -11,10 +11,11 @@ use bytes::Bytes;
 use wirecost_model::control::Begin;
 use wirecost_model::envelope::{MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES};
 use wirecost_model::schedule::Schedule;
-use wirecost_model::{Envelope, Histogram};
+use wirecost_model::{Envelope, Histogram, Injected};
 use wirecost_probe::clock;
 
 use crate::fan_out::FanOut;
+use crate::faults::Outlet;
 use crate::hub::{Hub, HubError, Room};
 
 /// Longest sleep at once, so that a stop is noticed, ns.
@@ -48,6 +49,8 @@ pub struct Published {
     pub lag: Histogram,
     /// Due times at which the message before was still being published.
     pub missed_ticks: u64,
+    /// What was made to go wrong, messages.
+    pub injected: Injected,
 }
 
 /// A publisher at work.
@@ -74,8 +77,11 @@ impl Publisher {
         let streams = streams(&begin, hub)?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
+        let faults = begin.publish.as_ref().map(|plan| plan.faults).unwrap_or_default();
+        // The outlet's own thread, if it has one, runs where this one may run too.
+        let outlet = Outlet::new(faults, fan_out, stop.clone())?;
         let thread =
-            std::thread::Builder::new().name("publisher".into()).spawn(move || publish(&begin, streams, &fan_out, &stopped))?;
+            std::thread::Builder::new().name("publisher".into()).spawn(move || publish(&begin, streams, outlet, &stopped))?;
         Ok(Publisher { stop, thread })
     }
 
@@ -103,7 +109,7 @@ fn streams(begin: &Begin, hub: &Hub) -> Result<Vec<Stream>, PublisherError> {
 }
 
 /// The thread: the earliest due time of all streams, again and again.
-fn publish(begin: &Begin, mut streams: Vec<Stream>, fan_out: &FanOut, stop: &AtomicBool) -> Published {
+fn publish(begin: &Begin, mut streams: Vec<Stream>, mut outlet: Outlet, stop: &AtomicBool) -> Published {
     let mut published = Published::default();
     let Some(plan) = &begin.publish else { return published };
     // Refused nowhere that is known; the lag would show it.
@@ -129,24 +135,24 @@ fn publish(begin: &Begin, mut streams: Vec<Stream>, fan_out: &FanOut, stop: &Ato
         let sent_ns = clock::now_ns();
         let envelope = Envelope { stream: stream.number, sequence: stream.sequence, due_ns, sent_ns };
         let payload = Bytes::from(envelope.to_vec(plan.payload_bytes));
-        if let Ok(wakes) = stream.room.publish(payload) {
-            fan_out.wake(wakes);
-            published.messages += 1;
-            if begin.in_window(due_ns) {
-                published.in_window += 1;
-                published.lag.record(sent_ns.saturating_sub(due_ns));
-            }
+        outlet.put(stream.number, stream.sequence, &stream.room, payload, sent_ns);
+        published.messages += 1;
+        if begin.in_window(due_ns) {
+            published.in_window += 1;
+            published.lag.record(sent_ns.saturating_sub(due_ns));
         }
         stream.sequence += 1;
         if let Some(next_ns) = due_of(stream) {
             due.push(Reverse((next_ns, at)));
         }
     }
+    published.injected =
+        outlet.end(|number| streams.iter().find(|stream| stream.number == number).map(|stream| stream.room.clone()));
     published
 }
 
 /// Waits for a due time; `false` if it was stopped meanwhile.
-fn wait(due_ns: u64, stop: &AtomicBool) -> bool {
+pub(crate) fn wait(due_ns: u64, stop: &AtomicBool) -> bool {
     loop {
         if stop.load(Ordering::Relaxed) {
             return false;
@@ -169,7 +175,8 @@ mod tests {
     use crate::hub::{HubOptions, Limit};
 
     fn begin(each_of: Option<u32>, arrivals: Arrivals, payload_bytes: usize) -> Begin {
-        let publish = Publish { each_of, rate: Rate(2000.0), arrivals, payload_bytes, seed: 5 };
+        let publish =
+            Publish { each_of, rate: Rate(2000.0).into(), arrivals, payload_bytes, seed: 5, faults: Default::default() };
         let (window_from_ns, window_to_ns) = (20_000_000, 60_000_000);
         Begin { start_ns: clock::now_ns(), window_from_ns, window_to_ns, publish: Some(publish) }
     }

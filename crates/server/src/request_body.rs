@@ -22,9 +22,17 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// 413 if it is larger than [`MAX_MESSAGE_BYTES`], 408 if it takes longer than 30 s, 400 if it breaks off. The rest of the body
 /// is not read then, so the answer must be the last on its connection.
 pub async fn read(body: Incoming, exchange: &mut Exchange) -> Result<Bytes, Refusal> {
-    let too_large = || Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a message has at most {MAX_MESSAGE_BYTES} bytes"));
+    read_at_most(body, exchange, MAX_MESSAGE_BYTES).await
+}
+
+/// As [`read`], of a body that may have `max_bytes`.
+///
+/// # Errors
+/// Those of [`read`].
+pub async fn read_at_most(body: Incoming, exchange: &mut Exchange, max_bytes: usize) -> Result<Bytes, Refusal> {
+    let too_large = || Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a message has at most {max_bytes} bytes"));
     // Said beforehand: nothing of it need be read, and a client that waits for "100 Continue" need not send it.
-    if body.size_hint().lower() > MAX_MESSAGE_BYTES as u64 {
+    if body.size_hint().lower() > max_bytes as u64 {
         return Err(too_large());
     }
     if body.is_end_stream() {
@@ -40,7 +48,7 @@ pub async fn read(body: Incoming, exchange: &mut Exchange) -> Result<Bytes, Refu
             })?;
             let Ok(data) = frame.into_data() else { continue };
             let so_far = all.len() + first.as_ref().map_or(0, Bytes::len);
-            if so_far + data.len() > MAX_MESSAGE_BYTES {
+            if so_far + data.len() > max_bytes {
                 return Err(too_large());
             }
             // Mostly there is one part, which need not be copied.

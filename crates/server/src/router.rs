@@ -8,6 +8,8 @@
 //! | GET | `/sse?room=R&after=N` | [`sse`] |
 //! | GET | `/ws?room=R&after=N&frame=binary`, `/ws/echo` | [`websocket`] |
 //! | POST | `/messages`, `/echo` | [`post`] |
+//! | GET, POST | `/socket.io/`, and `/engine.io/` for conformance suites | [`socket_io`], which has refusals of its own |
+//! | GET | `/` | the page of [`demo`], where it is wanted |
 //! | GET | `/health` | 204 |
 
 use std::convert::Infallible;
@@ -19,8 +21,10 @@ use hyper::http::{HeaderValue, Method, Response, StatusCode, Version, header, re
 
 use crate::answer::{Answer, AnswerBody, Refusal};
 use crate::context::Context;
+use crate::demo;
 use crate::metering::{Exchange, Outcome, SampleKind};
-use crate::transport::{http_stream, long_poll, post, short_poll, sse, websocket};
+use crate::transport::socket_io::application::Kind;
+use crate::transport::{http_stream, long_poll, post, short_poll, socket_io, sse, websocket};
 
 /// What there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,12 +37,15 @@ enum Route {
     WebsocketEcho,
     Messages,
     Echo,
+    SocketIo,
+    EngineEcho,
+    Demo,
     Health,
     Nothing,
 }
 
 impl Route {
-    fn of(path: &str) -> Route {
+    fn of(path: &str, context: &Context) -> Route {
         match path {
             "/poll" => Route::Poll,
             "/long-poll" => Route::LongPoll,
@@ -48,6 +55,9 @@ impl Route {
             "/ws/echo" => Route::WebsocketEcho,
             "/messages" => Route::Messages,
             "/echo" => Route::Echo,
+            "/socket.io/" | "/socket.io" => Route::SocketIo,
+            "/engine.io/" | "/engine.io" if context.shared.engine.options.conformance => Route::EngineEcho,
+            "/" if context.shared.engine.options.demo => Route::Demo,
             "/health" => Route::Health,
             _ => Route::Nothing,
         }
@@ -56,21 +66,23 @@ impl Route {
     /// What a client may do with it (RFC 9110 §10.2.1). HEAD only where the answer to GET ends at once.
     fn allow(self) -> &'static str {
         match self {
-            Route::Poll | Route::Health => "GET, HEAD, OPTIONS",
+            Route::Poll | Route::Demo | Route::Health => "GET, HEAD, OPTIONS",
             Route::LongPoll | Route::Stream | Route::Sse | Route::Websocket | Route::WebsocketEcho => "GET, OPTIONS",
             Route::Messages | Route::Echo => "POST, OPTIONS",
-            Route::Nothing => "",
+            // They say themselves what is wrong.
+            Route::SocketIo | Route::EngineEcho | Route::Nothing => "",
         }
     }
 
     /// What its answers are samples of.
-    fn kinds(self) -> &'static [SampleKind] {
+    fn kinds(self, parts: &request::Parts) -> &'static [SampleKind] {
         match self {
             Route::Poll | Route::LongPoll => &[SampleKind::Poll, SampleKind::EmptyPoll],
             Route::Stream | Route::Sse => &[SampleKind::Stream],
             Route::Websocket | Route::WebsocketEcho => &[SampleKind::Upgrade],
             Route::Messages | Route::Echo => &[SampleKind::Post],
-            Route::Health | Route::Nothing => &[],
+            Route::SocketIo | Route::EngineEcho => socket_io::sample_kinds(parts),
+            Route::Demo | Route::Health | Route::Nothing => &[],
         }
     }
 }
@@ -79,8 +91,8 @@ impl Route {
 pub async fn answer(request: Request<Incoming>, context: Arc<Context>) -> Result<Response<AnswerBody>, Infallible> {
     let (mut parts, body) = request.into_parts();
     let has_body = !body.is_end_stream();
-    let route = Route::of(parts.uri.path());
-    let mut exchange = Exchange::begin(&context.meter, &parts, has_body, route.kinds());
+    let route = Route::of(parts.uri.path(), &context);
+    let mut exchange = Exchange::begin(&context.meter, &parts, has_body, route.kinds(&parts));
     let mut body = Some(body).filter(|_| has_body);
     let served = serve(route, &mut parts, &mut body, &context, &mut exchange).await;
     let is_refused = served.is_err();
@@ -114,14 +126,15 @@ async fn serve(
         return Err(Refusal::new(StatusCode::NOT_FOUND, "there is nothing here"));
     }
     // RFC 9110 §15.5.6 asks for the list of what is allowed.
-    if !route.allow().split(", ").any(|method| method == parts.method.as_str()) {
+    let is_engine = matches!(route, Route::SocketIo | Route::EngineEcho);
+    if !is_engine && !route.allow().split(", ").any(|method| method == parts.method.as_str()) {
         let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, format!("allowed are {}", route.allow()));
         return Ok(Answer::from(refusal).with(header::ALLOW, HeaderValue::from_static(route.allow())));
     }
     if parts.version == Version::HTTP_11 && parts.headers.get_all(header::HOST).iter().count() != 1 {
         return Err(Refusal::bad_request("a request needs one Host header"));
     }
-    if parts.method == Method::OPTIONS {
+    if !is_engine && parts.method == Method::OPTIONS {
         let options = Answer::empty(StatusCode::NO_CONTENT);
         return Ok(options.with(header::ALLOW, HeaderValue::from_static(route.allow())));
     }
@@ -142,6 +155,9 @@ async fn serve(
         Route::WebsocketEcho => websocket::answer(parts, context, websocket::Talk::Echo),
         Route::Messages => post::message(body.take(), context, exchange).await,
         Route::Echo => post::echo(body.take(), exchange).await,
+        Route::SocketIo => socket_io::answer(parts, body, context, exchange, Kind::SocketIo).await,
+        Route::EngineEcho => socket_io::answer(parts, body, context, exchange, Kind::Echo).await,
+        Route::Demo => Ok(demo::page()),
         Route::Health => Ok(Answer::empty(StatusCode::NO_CONTENT)),
         Route::Nothing => Err(Refusal::new(StatusCode::NOT_FOUND, "there is nothing here")),
     }

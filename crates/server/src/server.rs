@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use wirecost_model::control::{Begin, Reading, Ready, ServerReport};
@@ -14,6 +14,7 @@ use wirecost_probe::{clock, process};
 use crate::accept;
 use crate::connection::{Phase, Wiring};
 use crate::context::Shared;
+use crate::demo;
 use crate::fan_out::FanOut;
 use crate::hub::{Hub, HubOptions};
 use crate::ingest::Ingest;
@@ -21,6 +22,7 @@ use crate::metering::Metering;
 use crate::options::{ServerError, ServerOptions};
 use crate::publisher::{Published, Publisher};
 use crate::tls::TlsSetup;
+use crate::transport::socket_io::Engine;
 
 /// How long connections may take to end in order when the server stops. Clients normally close before.
 const STOP_IN_ORDER: Duration = Duration::from_secs(5);
@@ -41,8 +43,9 @@ pub struct Running {
     phase: watch::Sender<Phase>,
     /// Closed when the last connection has ended.
     alive: mpsc::Receiver<()>,
-    accepting: JoinHandle<()>,
+    accepting: Vec<JoinHandle<()>>,
     fan_out: JoinHandle<()>,
+    demo: Option<JoinHandle<()>>,
 }
 
 /// What can be asked of a server from any thread while it serves.
@@ -65,15 +68,21 @@ enum Publishing {
 /// # Errors
 /// [`ServerError`]: it cannot listen, or there is no TLS as wanted.
 pub async fn start(options: ServerOptions) -> Result<Running, ServerError> {
+    let engine = Engine::new(options.engine());
     let tls = options.tls.map(TlsSetup::new).transpose()?;
     let listener = accept::listen(options.bind)?;
     let address = listener.local_addr()?;
+    let mut listeners = vec![listener];
+    if options.both_families {
+        listeners.extend(accept::listen_on_other_loopback(address)?);
+    }
     let hub = HubOptions { ring_messages: options.ring_messages, ring_bytes: options.ring_bytes, ..HubOptions::default() };
     let shared = Arc::new(Shared {
         hub: Hub::new(hub),
         ingest: Ingest::default(),
         metering: Metering::default(),
         fan_out: Arc::new(FanOut::default()),
+        engine,
     });
     let scheme = if tls.is_some() { "https" } else { "http" };
     let certificate_der = tls.as_ref().map(|tls| tls.certificate_der.clone());
@@ -81,17 +90,22 @@ pub async fn start(options: ServerOptions) -> Result<Running, ServerError> {
         tls,
         write_timeout: options.write_timeout,
         head_timeout: options.head_timeout,
-        max_connections: options.max_connections,
+        room: Arc::new(Semaphore::new(options.max_connections)),
     });
     let (phase, watched) = watch::channel(Phase::Serving);
     let (alive, ended) = mpsc::channel(1);
     let fan_out = shared.fan_out.clone();
+    let accepting =
+        |listener| tokio::spawn(accept::accept(listener, shared.clone(), wiring.clone(), watched.clone(), alive.clone()));
+    let accepting = listeners.into_iter().map(accepting).collect();
+    drop(alive);
     Ok(Running {
         address,
         url: format!("{scheme}://{address}"),
         certificate_der,
+        demo: options.demo.then(|| tokio::spawn(demo::stream(shared.clone()))),
         fan_out: tokio::spawn(async move { fan_out.run().await }),
-        accepting: tokio::spawn(accept::accept(listener, shared.clone(), wiring, watched, alive)),
+        accepting,
         desk: Arc::new(Desk { shared, publishing: Mutex::default() }),
         phase,
         alive: ended,
@@ -131,13 +145,17 @@ impl Running {
         // Blocks for 50 ms at most.
         let published = desk.stop_publishing();
         let _ = self.phase.send(Phase::Stopping);
-        let _ = (&mut self.accepting).await;
+        for accepting in self.accepting.drain(..) {
+            let _ = accepting.await;
+        }
         desk.shared.hub.close();
+        desk.shared.engine.registry.close();
         if timeout(STOP_IN_ORDER, self.alive.recv()).await.is_err() {
             let _ = self.phase.send(Phase::Killing);
             let _ = timeout(STOP_NOW, self.alive.recv()).await;
         }
         self.fan_out.abort();
+        self.demo.iter().for_each(JoinHandle::abort);
         desk.report(published)
     }
 }
@@ -173,6 +191,11 @@ impl Desk {
         }
     }
 
+    /// Engine.IO sessions that are remembered.
+    pub fn engine_sessions(&self) -> usize {
+        self.shared.engine.registry.len()
+    }
+
     fn stop_publishing(&self) -> Published {
         match std::mem::replace(&mut *self.publishing(), Publishing::Done) {
             Publishing::Now(publisher) => publisher.finish(),
@@ -189,6 +212,7 @@ impl Desk {
             published_in_window: published.in_window,
             publish_lag: published.lag,
             missed_ticks: published.missed_ticks,
+            injected: published.injected,
             upload: uploaded.latency,
             upload_service: uploaded.service,
             upload_accounting: uploaded.accounting,

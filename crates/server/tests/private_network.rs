@@ -130,6 +130,8 @@ async fn everything(server: &Running, clients: &Clients) {
     stream.chunk().await;
     socket.frame().await;
 
+    let carried = socket_io(server, clients).await;
+
     // The client leaves in the middle of an answer, in order; another leaves after it has said so.
     events.leave().await;
     echo.send(close(1000)).await;
@@ -145,6 +147,12 @@ async fn everything(server: &Running, clients: &Clients) {
     drop(clients.connect(server).await);
     poller.leave().await;
     tokio::spawn(async move {
+        let mut carried = carried;
+        assert_eq!(carried.frame().await.0, 0x88);
+        carried.send(close(1001)).await;
+        carried.rest().await;
+    });
+    tokio::spawn(async move {
         stream.rest().await;
     });
     tokio::spawn(async move {
@@ -153,4 +161,30 @@ async fn everything(server: &Running, clients: &Clients) {
         socket.rest().await;
     });
     tokio::time::sleep(QUIET).await;
+}
+
+/// A session by polling, and another that goes over to a WebSocket, which is left open.
+async fn socket_io(server: &Running, clients: &Clients) -> Client<Box<dyn Stream>> {
+    let mut poller = clients.connect(server).await;
+    let mut carried = clients.connect(server).await;
+    let opened = poller.get("/socket.io/?EIO=4&transport=polling").await;
+    let sid = &opened[opened.find("\"sid\":\"").unwrap() + 7..][..20];
+    let target = format!("/socket.io/?EIO=4&transport=polling&sid={sid}");
+    poller.ask(&post(&target, r#"40{"room":"io"}"#)).await;
+    assert!(poller.get(&target).await.contains("40{\"sid\":"));
+    publish(server, "io", &["one", &"x".repeat(50_000)]);
+    assert!(poller.get(&target).await.contains(r#"42["message","one"]"#));
+    poller.ask(&post(&target, r#"421["echo","two"]"#)).await;
+    assert!(poller.get(&target).await.ends_with(r#"431["two"]"#));
+    carried.upgrade(&target.replace("polling", "websocket")).await;
+    poller.send(get(&target, "")).await;
+    carried.send(frame(0x81, b"2probe")).await;
+    assert_eq!(carried.frame().await.1, b"3probe");
+    assert!(poller.answer().await.ends_with("\r\n\r\n6"));
+    carried.send(frame(0x81, b"5")).await;
+    publish(server, "io", &["three"]);
+    assert_eq!(carried.frame().await.1, br#"42["message","three"]"#);
+    assert!(poller.get(&target).await.starts_with("HTTP/1.1 400 "), "polling is over");
+    poller.leave().await;
+    carried
 }

@@ -4,10 +4,10 @@
 use bytes::BytesMut;
 use wirecost_wire::ndjson::{Decoder, Item};
 
-use super::{Downlink, MAX_BODY_BYTES};
+use super::Downlink;
 use crate::client::Context;
 use crate::session::{Delivery, TransportError};
-use crate::stack::{ByteStream, Http};
+use crate::stack::{ByteStream, Http, MAX_BODY_BYTES};
 
 /// A client that reads lines.
 pub(crate) struct HttpStream {

@@ -1,10 +1,12 @@
 //! The client's side of every transport: one file each, and what HTTP transports share to send messages of
-//! their own. Explicit modules: the formatter skips files that a macro declares.
+//! their own; and the null protocol beside them. Explicit modules: the formatter skips files that a macro declares.
 
 pub mod http_stream;
 pub mod long_poll;
+pub mod null;
 pub mod posts;
 pub mod short_poll;
+pub mod socket_io;
 pub mod sse;
 pub mod websocket;
 
@@ -23,6 +25,3 @@ pub(crate) trait Downlink: Sized {
     /// Lets a short exchange that is under way end, so that nothing is cut off.
     async fn finish(self) {}
 }
-
-/// Bodies larger than this are refused: a batch of the largest messages fits, a broken server does not.
-const MAX_BODY_BYTES: usize = 64 << 20;

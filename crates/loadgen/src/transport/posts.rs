@@ -2,8 +2,9 @@
 //! way at a time and later ones wait; echoes are independent requests, as many at once as are outstanding.
 
 use std::collections::VecDeque;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::task::{self, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,7 +22,9 @@ struct Posts {
     http: Http,
     echo: bool,
     waiting: VecDeque<Bytes>,
-    under_way: FuturesUnordered<Exchange>,
+    /// One POST under way, and those beside it: the bookkeeping of a set is a cost that most clients can do without.
+    one: Option<Exchange>,
+    others: FuturesUnordered<Exchange>,
 }
 
 impl Posts {
@@ -32,18 +35,37 @@ impl Posts {
 
     fn start(&mut self) {
         let at_once = if self.echo { usize::MAX } else { 1 };
-        while self.under_way.len() < at_once {
+        while self.under_way() < at_once {
             let Some(message) = self.waiting.pop_front() else { return };
             let http = self.http.clone();
             let path = if self.echo { "/echo" } else { "/messages" };
-            self.under_way.push(Box::pin(async move { http.post(path, message).await }));
+            let exchange: Exchange = Box::pin(async move { http.post(path, &[], message).await });
+            match self.one {
+                None => self.one = Some(exchange),
+                Some(_) => self.others.push(exchange),
+            }
+        }
+    }
+
+    fn under_way(&self) -> usize {
+        usize::from(self.one.is_some()) + self.others.len()
+    }
+
+    /// Pending for ever while there is none.
+    fn poll_answer(&mut self, context: &mut task::Context<'_>) -> Poll<Result<Answer, TransportError>> {
+        if let Some(Poll::Ready(answer)) = self.one.as_mut().map(|exchange| exchange.as_mut().poll(context)) {
+            self.one = None;
+            return Poll::Ready(answer);
+        }
+        match self.others.is_empty() {
+            true => Poll::Pending,
+            false => self.others.poll_next_unpin(context).map(|answer| answer.unwrap_or(Err(TransportError::Ended))),
         }
     }
 
     /// Pending for ever while there is none.
     async fn next(&mut self) -> Result<Delivery, TransportError> {
-        let Some(answer) = self.under_way.next().await else { return std::future::pending().await };
-        let answer = answer?;
+        let answer = poll_fn(|context| self.poll_answer(context)).await?;
         self.start();
         match (self.echo, answer.status) {
             (true, 200) => Ok(Delivery::Message(answer.body)),
@@ -64,7 +86,7 @@ impl<D: Downlink> Connect for HttpSession<D> {
     const ECHO_IN_ORDER: bool = false;
 
     async fn connect(context: &Context) -> Result<Self, TransportError> {
-        let http = Http::new(&context.target)?;
+        let http = Http::new(&context.target, context.socket_meter.clone(), context.stage_sink())?;
         let down = match context.room() {
             Some(room) => Some(D::connect(context, http.clone(), room).await?),
             None => {
@@ -73,8 +95,12 @@ impl<D: Downlink> Connect for HttpSession<D> {
                 None
             }
         };
-        let posts = Posts { http, echo: context.echo, waiting: VecDeque::new(), under_way: FuturesUnordered::new() };
+        let posts = Posts { http, echo: context.echo, waiting: VecDeque::new(), one: None, others: FuturesUnordered::new() };
         Ok(HttpSession { down, posts })
+    }
+
+    fn confirms(&self) -> bool {
+        true
     }
 }
 
@@ -96,7 +122,7 @@ impl<D: Downlink> Session for HttpSession<D> {
     }
 
     async fn close(mut self) {
-        while !self.posts.under_way.is_empty() {
+        while self.posts.under_way() > 0 {
             if self.posts.next().await.is_err() {
                 break;
             }

@@ -8,11 +8,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use wirecost_model::scenario::EmptyAnswer;
 
-use super::{Downlink, MAX_BODY_BYTES};
+use super::Downlink;
 use crate::client::Context;
 use crate::pacer::Ticker;
 use crate::session::{Delivery, TransportError};
-use crate::stack::{Answer, Http};
+use crate::stack::{Answer, Http, MAX_BODY_BYTES};
 use wirecost_wire::batch::Batch;
 
 /// A GET under way; kept in the poller so that dropping `next` does not cut it off.

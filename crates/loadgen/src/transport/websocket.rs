@@ -5,10 +5,13 @@ use wirecost_model::scenario::Frame;
 
 use crate::client::{Connect, Context};
 use crate::session::{Delivery, Session, TransportError};
-use crate::stack::WebSocket;
+use crate::stack::{Message, WebSocket};
 
 /// A client with one WebSocket.
-pub(crate) struct Websocket(WebSocket);
+pub(crate) struct Websocket {
+    socket: WebSocket,
+    frame: Frame,
+}
 
 impl Connect for Websocket {
     const ECHO_IN_ORDER: bool = true;
@@ -25,20 +28,24 @@ impl Connect for Websocket {
         let mut stages = Vec::new();
         let socket = WebSocket::connect(&context.target, &path, context.socket_meter.clone(), &mut stages).await?;
         context.stages(stages);
-        Ok(Websocket(socket))
+        Ok(Websocket { socket, frame: context.target.arm.frame })
+    }
+
+    fn confirms(&self) -> bool {
+        false
     }
 }
 
 impl Session for Websocket {
     async fn send(&mut self, message: Bytes) -> Result<(), TransportError> {
-        self.0.send(message).await
+        self.socket.send(Message::new(self.frame, message)).await
     }
 
     async fn next(&mut self) -> Result<Delivery, TransportError> {
-        self.0.next().await.map(Delivery::Message)
+        self.socket.next().await.map(|message| Delivery::Message(message.into_payload()))
     }
 
     async fn close(self) {
-        self.0.close().await;
+        self.socket.close().await;
     }
 }

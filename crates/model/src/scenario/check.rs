@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::node::Step;
-use super::{Scenario, Tls, TlsVersion, Workload};
+use super::{Arm, ArmOptions, Engine, Scenario, Tls, TlsVersion, Via, Workload};
 use crate::envelope::{MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES};
 use crate::threshold::Threshold;
 use crate::transport::TransportKind;
@@ -13,6 +13,9 @@ use crate::units::Span;
 
 /// Longest hold of a long poll; what lies between would cut it (RFC 6202 §5.5 advises 30 s, tried 120 s).
 const LONGEST_HOLD: Span = Span::ms(120_000);
+
+/// Longest injected delay.
+const LONGEST_DELAY: Span = Span::ms(60_000);
 
 /// Reports each problem with the path of the part that is wrong.
 pub(super) fn check(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)) {
@@ -37,6 +40,7 @@ pub(super) fn check(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)
     }
     check_workload(scenario, report);
     check_arms(scenario, report);
+    check_faults(scenario, report);
     for (index, text) in scenario.thresholds.iter().enumerate() {
         if let Err(message) = Threshold::parse(text, scenario) {
             report(&[Step::Key("thresholds".into()), Step::Index(index)], message);
@@ -74,6 +78,62 @@ fn check_workload(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)) 
         && rate.0 * scenario.trial.measure.seconds() < 1.0
     {
         report(&at(parameter), format!("{rate} sends less than one message in a window of {}", scenario.trial.measure));
+    }
+}
+
+/// Longest namespace; it is repeated in every packet.
+const LONGEST_NAMESPACE_BYTES: usize = 100;
+
+/// Options of Socket.IO, as they stand with the defaults.
+fn check_socket_io(arm: &Arm, defaults: &ArmOptions, report: &mut dyn FnMut(&str, String)) {
+    if !arm.transport.takes("via") {
+        return;
+    }
+    if let Some(via) = arm.options.via.as_ref().or(defaults.via.as_ref()) {
+        match via.as_slice() {
+            [Via::Polling | Via::Jsonp | Via::Websocket] | [Via::Polling | Via::Jsonp, Via::Websocket] => {}
+            _ => report(
+                "via",
+                "packets can go via [polling], [websocket], [polling, websocket], [jsonp] or [jsonp, websocket]".into(),
+            ),
+        }
+        let engine = arm.options.engine.or(defaults.engine).unwrap_or_default();
+        if via.contains(&Via::Jsonp) && engine != Engine::V3 {
+            report("via", "no client of Engine.IO 4 speaks JSONP; use polling, or engine: 3".into());
+        }
+    }
+    if let Some(namespace) = arm.options.namespace.as_deref().or(defaults.namespace.as_deref()) {
+        let writable = |c: char| c.is_ascii_graphic() && !matches!(c, ',' | '?' | '"' | '\\');
+        if !namespace.starts_with('/') || namespace.len() > LONGEST_NAMESPACE_BYTES || !namespace.chars().all(writable) {
+            report(
+                "namespace",
+                format!(
+                    "`{}` cannot be a namespace; use `/` and up to 99 characters without , ? \" and \\",
+                    namespace.escape_debug()
+                ),
+            );
+        }
+    }
+}
+
+fn check_faults(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)) {
+    let at = |fault: &str| vec![Step::Key("faults".into()), Step::Key(fault.into())];
+    let faults = &scenario.faults;
+    if !faults.is_none() && !matches!(scenario.workload, Workload::Push(_) | Workload::Duplex(_)) {
+        let kind = scenario.workload.name();
+        report(
+            &[Step::Key("faults".into())],
+            format!("in `{kind}` the server publishes nothing that could go wrong; use push or duplex"),
+        );
+    }
+    let kinds = [("lose", faults.lose), ("corrupt", faults.corrupt), ("duplicate", faults.duplicate), ("swap", faults.swap)];
+    for (fault, n) in kinds {
+        if let Some(n @ 0..2) = n {
+            report(&at(fault), format!("one message in {n}; from 2 on some are left whole"));
+        }
+    }
+    if faults.delay.is_some_and(|delay| delay > LONGEST_DELAY) {
+        report(&at("delay"), format!("a delay of more than {LONGEST_DELAY}; the drain would have to be longer still"));
     }
 }
 
@@ -115,12 +175,13 @@ fn check_arms(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)) {
         {
             report(&at("hold"), format!("a hold of {hold}; between 100ms and {LONGEST_HOLD} a long poll works"));
         }
+        check_socket_io(arm, &scenario.defaults, &mut |option, message| report(&at(option), message));
         if let Some(Tls::On(tls)) = arm.options.tls.or(scenario.defaults.tls) {
             if tls.version == TlsVersion::V12 && tls.kx == super::KeyExchange::X25519mlkem768 {
                 report(&at("tls"), "x25519mlkem768 needs TLS 1.3".into());
             }
             if tls.resume && arm.transport.row().initiative == crate::transport::Initiative::Push {
-                report(&at("tls"), format!("{} opens one connection, so there is no session to resume", row.name));
+                report(&at("tls"), format!("{} keeps its connections, so there is no session to resume", row.name));
             }
         }
         if scenario.clients > 1 << 22 {

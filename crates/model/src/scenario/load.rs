@@ -222,13 +222,15 @@ fn lane(key: &str, tree: &Node) -> Result<Lane, String> {
                 return Ok(Lane::Path(vec!["trial".into(), word.clone()]));
             }
         }
-        [first, ..] if (first == "workload" && known(&path)) || (first == "trial" && path.len() == 2) => {
+        [first, ..]
+            if (first == "workload" && known(&path)) || (["trial", "faults"].contains(&first.as_str()) && path.len() == 2) =>
+        {
             return Ok(Lane::Path(path));
         }
         _ => {}
     }
     Err(format!(
-        "`{key}` cannot be swept; an axis is `clients`, a scalar of the workload or trial that the file sets (such as `payload` or `workload.push.rate`), or an option of an arm (such as `interval`)"
+        "`{key}` cannot be swept; an axis is `clients`, a scalar of the workload or trial that the file sets (such as `payload` or `workload.push.rate`), a fault (`faults.delay`), or an option of an arm (such as `interval`)"
     ))
 }
 
@@ -376,6 +378,50 @@ mod tests {
         let loaded = load(&yaml).expect("valid");
         assert!(loaded.variants[0].config.tls.is_some());
         assert!(!loaded.variants[1].config.keep_alive);
+    }
+
+    #[test]
+    fn socket_io_takes_its_options_and_the_rest_its_own_values() {
+        use crate::scenario::{Engine, Via};
+        let arms = "[socket_io, { socket_io: { name: old, via: [jsonp], engine: 3, namespace: /chat, reconnect: on } }, sse]";
+        let loaded = load(&GOOD.replace("[sse, websocket]", arms)).expect("valid");
+        let [plain, old, sse] = [0, 1, 2].map(|index| loaded.variants[index].config.clone());
+        assert_eq!((plain.via, plain.engine), (vec![Via::Polling, Via::Websocket], Engine::V4));
+        assert_eq!((plain.namespace.as_deref(), plain.reconnect), (Some("/"), false));
+        assert_eq!((&old.via, old.engine), (&vec![Via::Jsonp], Engine::V3));
+        assert_eq!((old.namespace.as_deref(), old.reconnect), (Some("/chat"), true));
+        assert_eq!((sse.via, sse.namespace), (vec![], None));
+        let json = serde_json::to_value(&old).expect("serialises");
+        assert_eq!((&json["engine"], &json["via"][0]), (&3.into(), &"jsonp".into()), "as in YAML");
+        assert_eq!(serde_json::from_value::<ArmConfig>(json).expect("reads its own"), old);
+    }
+
+    #[test]
+    fn socket_io_refuses_what_nobody_speaks() {
+        for (options, place, says) in [
+            ("via: []", "4:28: ", "[polling, websocket]"),
+            ("via: [websocket, polling]", "4:28: ", "[polling, websocket]"),
+            ("via: [polling, polling]", "4:28: ", "[polling, websocket]"),
+            ("via: [polling, jsonp], engine: 3", "4:28: ", "[jsonp, websocket]"),
+            ("via: [jsonp]", "4:28: ", "engine: 3"),
+            ("via: [polling, carrier_pigeon]", "4:38: ", "not one of polling, jsonp, websocket"),
+            ("engine: 5", "4:31: ", "use 4 (Socket.IO 3 and 4) or 3"),
+            ("engine: \"4\"", "4:31: ", "invalid type"),
+            ("namespace: chat", "4:34: ", "cannot be a namespace"),
+            ("namespace: \"/a,b\"", "4:34: ", "cannot be a namespace"),
+            ("interval: 1s", "4:33: ", "socket_io takes no `interval`"),
+        ] {
+            let found = problems(&GOOD.replace("[sse, websocket]", &format!("[{{ socket_io: {{ {options} }} }}]")));
+            assert_eq!(found.len(), 1, "{options}: {found:?}");
+            assert!(found[0].starts_with(place) && found[0].contains(says), "{options}: {}", found[0]);
+        }
+    }
+
+    #[test]
+    fn the_engine_can_be_swept() {
+        let yaml = GOOD.replace("[sse, websocket]", "[socket_io, sse]") + "axes: { engine: [4, 3] }\n";
+        let engines: Vec<u64> = load(&yaml).expect("valid").variants.iter().map(|v| v.config.engine.number()).collect();
+        assert_eq!(engines, [4, 3, 4]);
     }
 
     proptest::proptest! {

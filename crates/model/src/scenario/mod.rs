@@ -18,9 +18,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use load::{Loaded, Problem, Variant, hash, load, tls_options};
 
+use crate::faults::Faults;
+use crate::pace::Pace;
 use crate::schedule::Arrivals;
 use crate::transport::{COMMON_OPTIONS, TRANSPORTS, TransportKind};
-use crate::units::{Rate, Size, Span};
+use crate::units::{Size, Span};
 
 /// One YAML file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -55,6 +57,9 @@ pub struct Scenario {
     /// Options for every arm that takes them; an arm's own come first.
     #[serde(default)]
     pub defaults: ArmOptions,
+    /// What the reference server does wrong on purpose, to see that it is noticed.
+    #[serde(default, skip_serializing_if = "Faults::is_none")]
+    pub faults: Faults,
     /// Where the trial's network is.
     #[serde(default)]
     pub wire: Wire,
@@ -97,7 +102,7 @@ pub enum Workload {
 #[serde(deny_unknown_fields)]
 pub struct Push {
     /// Messages per second of one stream.
-    pub rate: Rate,
+    pub rate: Pace,
     /// The arrival process.
     #[serde(default)]
     pub arrivals: Arrivals,
@@ -137,7 +142,7 @@ pub struct Echo {
 #[serde(deny_unknown_fields)]
 pub struct Upload {
     /// Messages per second of each client.
-    pub rate: Rate,
+    pub rate: Pace,
     /// The arrival process.
     #[serde(default)]
     pub arrivals: Arrivals,
@@ -151,9 +156,9 @@ pub struct Upload {
 #[serde(deny_unknown_fields)]
 pub struct Duplex {
     /// Messages per second from the server.
-    pub down: Rate,
+    pub down: Pace,
     /// Messages per second from each client.
-    pub up: Rate,
+    pub up: Pace,
     /// The arrival process of both.
     #[serde(default)]
     pub arrivals: Arrivals,
@@ -195,6 +200,13 @@ impl TrialTiming {
     }
     fn default_drain() -> Span {
         Span::ms(2000)
+    }
+}
+
+impl TrialTiming {
+    /// How long messages flow.
+    pub fn flow(&self) -> Span {
+        Span(self.warmup.ns() + self.measure.ns())
     }
 }
 
@@ -251,6 +263,18 @@ pub struct ArmOptions {
     /// short_poll, long_poll: one connection for all polls, or one for each (default on).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_alive: Option<bool>,
+    /// socket_io: what packets travel by, in the order of use (default [polling, websocket]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Vec<Via>>,
+    /// socket_io: version of the Engine.IO protocol (default 4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<Engine>,
+    /// socket_io: the namespace that clients connect to (default /).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// socket_io: whether a client that loses its connection connects again (default off).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconnect: Option<bool>,
     /// Encryption (default off).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
@@ -296,6 +320,76 @@ pub enum Frame {
     Text,
     /// Opcode 2.
     Binary,
+}
+
+/// What Engine.IO's packets travel by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// A GET that the server holds, and POSTs.
+    Polling,
+    /// The same for browsers without XMLHttpRequest: scripts and forms. Engine.IO 3 only, as the official clients.
+    Jsonp,
+    /// WebSocket frames; after `polling` or `jsonp`, by an upgrade of their session.
+    Websocket,
+}
+
+impl Via {
+    /// Its YAML name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Via::Polling => "polling",
+            Via::Jsonp => "jsonp",
+            Via::Websocket => "websocket",
+        }
+    }
+}
+
+/// Version of the Engine.IO protocol, and with it that of Socket.IO above. A number in YAML and JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "u64", into = "u64")]
+pub enum Engine {
+    /// Socket.IO 3 and 4: the server pings.
+    #[default]
+    V4,
+    /// Socket.IO 1 and 2: the client pings.
+    V3,
+}
+
+impl Engine {
+    /// As in the query of a request: `EIO=4`.
+    pub const fn number(self) -> u64 {
+        match self {
+            Engine::V4 => 4,
+            Engine::V3 => 3,
+        }
+    }
+}
+
+impl From<Engine> for u64 {
+    fn from(engine: Engine) -> u64 {
+        engine.number()
+    }
+}
+
+impl TryFrom<u64> for Engine {
+    type Error = String;
+    fn try_from(number: u64) -> Result<Self, String> {
+        match number {
+            4 => Ok(Engine::V4),
+            3 => Ok(Engine::V3),
+            _ => Err(format!("there is no engine {number} here; use 4 (Socket.IO 3 and 4) or 3 (Socket.IO 1 and 2)")),
+        }
+    }
+}
+
+impl JsonSchema for Engine {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Engine".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "description": "Version of the Engine.IO protocol: 4 (Socket.IO 3 and 4) or 3 (Socket.IO 1 and 2)", "enum": [4, 3] })
+    }
 }
 
 /// `off`, `on`, or a mapping.
@@ -363,6 +457,8 @@ pub enum Stack {
     /// reqwest and tokio-tungstenite: what an application would use.
     #[default]
     Standard,
+    /// The least client that is still correct: what the protocol costs without a library.
+    Lean,
 }
 
 /// Request headers.
@@ -413,6 +509,17 @@ impl Workload {
         }
     }
 
+    /// The same with every ramp as long as `span`, where nothing else is said of it.
+    #[must_use]
+    pub fn over(mut self, span: Span) -> Workload {
+        match &mut self {
+            Workload::Push(Push { rate, .. }) | Workload::Upload(Upload { rate, .. }) => *rate = rate.over(span),
+            Workload::Duplex(Duplex { down, up, .. }) => (*down, *up) = (down.over(span), up.over(span)),
+            Workload::Echo(_) | Workload::Idle(_) => {}
+        }
+        self
+    }
+
     /// Payload size of its messages; none for `idle`.
     pub fn payload(&self) -> Option<Size> {
         match self {
@@ -428,7 +535,7 @@ impl Workload {
 impl ArmOptions {
     /// Names of the options that are set.
     pub fn set(&self) -> Vec<&'static str> {
-        let all: [(&'static str, bool); 11] = [
+        let all: [(&'static str, bool); 15] = [
             ("name", self.name.is_some()),
             ("interval", self.interval.is_some()),
             ("pacing", self.pacing.is_some()),
@@ -436,6 +543,10 @@ impl ArmOptions {
             ("hold", self.hold.is_some()),
             ("frame", self.frame.is_some()),
             ("keep_alive", self.keep_alive.is_some()),
+            ("via", self.via.is_some()),
+            ("engine", self.engine.is_some()),
+            ("namespace", self.namespace.is_some()),
+            ("reconnect", self.reconnect.is_some()),
             ("tls", self.tls.is_some()),
             ("http", self.http.is_some()),
             ("stack", self.stack.is_some()),

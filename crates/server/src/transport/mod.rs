@@ -7,5 +7,6 @@ pub mod poll_answer;
 pub mod post;
 pub mod push_body;
 pub mod short_poll;
+pub mod socket_io;
 pub mod sse;
 pub mod websocket;

@@ -12,6 +12,7 @@ use crate::answer::{Answer, Refusal};
 use crate::context::Context;
 use crate::metering::{Outcome, SampleKind};
 use crate::query::Query;
+use crate::transport::socket_io;
 
 /// The only version there is (RFC 6455 §4.1).
 const VERSION: &str = "13";
@@ -31,7 +32,16 @@ pub struct Upgrade {
     /// The stream, once the answer is written.
     pub on: OnUpgrade,
     /// What is to be said on it.
-    pub plan: session::Plan,
+    pub becoming: Becoming,
+}
+
+/// What is to be said on a WebSocket.
+#[derive(Debug)]
+pub enum Becoming {
+    /// Messages, a frame each.
+    Plain(session::Plan),
+    /// Engine.IO.
+    Engine(socket_io::websocket::Plan),
 }
 
 /// Agrees to the upgrade and leaves word of it.
@@ -39,39 +49,55 @@ pub struct Upgrade {
 /// # Errors
 /// 400, 426 for another version, 503 if there are too many rooms.
 pub fn answer(parts: &mut request::Parts, context: &Context, talk: Talk) -> Result<Answer, Refusal> {
-    let on = parts.extensions.remove::<OnUpgrade>();
-    let headers = &parts.headers;
-    if !has_token(headers, header::CONNECTION, "upgrade") || !has_token(headers, header::UPGRADE, "websocket") {
-        return Err(Refusal::bad_request("this is a WebSocket: Upgrade: websocket and Connection: Upgrade are needed"));
-    }
-    if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != VERSION) {
-        let refusal = Refusal::new(StatusCode::UPGRADE_REQUIRED, "the version must be 13");
-        // RFC 6455 §4.4 and RFC 9110 §15.5.22 ask for these.
-        return Ok(Answer::from(refusal)
-            .with(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION))
-            .with(header::UPGRADE, HeaderValue::from_static("websocket"))
-            .with(header::CONNECTION, HeaderValue::from_static("upgrade")));
-    }
-    let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
-    let key = match (keys.next(), keys.next()) {
-        (Some(key), None) if is_key(key.as_bytes()) => key.as_bytes(),
-        _ => return Err(Refusal::bad_request("Sec-WebSocket-Key must be 16 bytes in base64")),
+    let (on, answer) = match agreement(parts) {
+        Ok(agreed) => agreed,
+        Err(refused) => return Ok(*refused),
     };
-    let Some(on) = on else { return Err(Refusal::bad_request("this connection cannot be upgraded")) };
-    let accept = HeaderValue::from_str(&derive_accept_key(key))
-        .map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
     let query = Query::of(parts);
     let is_binary = query.is_binary()?;
     let reader = match talk {
         Talk::Room => Some(context.hub().reader(query.room(), query.after()?)?),
         Talk::Echo => None,
     };
-    context.will_become(Upgrade { on, plan: session::Plan { reader, is_binary } });
-    Ok(Answer::empty(StatusCode::SWITCHING_PROTOCOLS)
+    context.will_become(Upgrade { on, becoming: Becoming::Plain(session::Plan { reader, is_binary }) });
+    Ok(answer)
+}
+
+/// The answer that agrees to a WebSocket, and the stream that there will be behind it.
+///
+/// # Errors
+/// The answer that does not: 400, 426 for another version.
+pub fn agreement(parts: &mut request::Parts) -> Result<(OnUpgrade, Answer), Box<Answer>> {
+    let bad_request = |reason: &str| Box::new(Answer::from(Refusal::bad_request(reason)));
+    let on = parts.extensions.remove::<OnUpgrade>();
+    let headers = &parts.headers;
+    if !has_token(headers, header::CONNECTION, "upgrade") || !has_token(headers, header::UPGRADE, "websocket") {
+        return Err(bad_request("this is a WebSocket: Upgrade: websocket and Connection: Upgrade are needed"));
+    }
+    if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != VERSION) {
+        let refusal = Refusal::new(StatusCode::UPGRADE_REQUIRED, "the version must be 13");
+        // RFC 6455 §4.4 and RFC 9110 §15.5.22 ask for these.
+        return Err(Box::new(
+            Answer::from(refusal)
+                .with(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION))
+                .with(header::UPGRADE, HeaderValue::from_static("websocket"))
+                .with(header::CONNECTION, HeaderValue::from_static("upgrade")),
+        ));
+    }
+    let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
+    let key = match (keys.next(), keys.next()) {
+        (Some(key), None) if is_key(key.as_bytes()) => key.as_bytes(),
+        _ => return Err(bad_request("Sec-WebSocket-Key must be 16 bytes in base64")),
+    };
+    let Some(on) = on else { return Err(bad_request("this connection cannot be upgraded")) };
+    let accept = HeaderValue::from_str(&derive_accept_key(key))
+        .map_err(|error| Box::new(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into()))?;
+    let answer = Answer::empty(StatusCode::SWITCHING_PROTOCOLS)
         .with(header::CONNECTION, HeaderValue::from_static("upgrade"))
         .with(header::UPGRADE, HeaderValue::from_static("websocket"))
         .with(header::SEC_WEBSOCKET_ACCEPT, accept)
-        .meaning(Outcome::Upgrade, Some(SampleKind::Upgrade)))
+        .meaning(Outcome::Upgrade, Some(SampleKind::Upgrade));
+    Ok((on, answer))
 }
 
 /// Whether a list-valued header has a token, whatever its case.

@@ -25,19 +25,19 @@ use crate::hub::{Limit, Reader};
 use crate::request_body::MAX_MESSAGE_BYTES;
 
 /// Read at once. The library's default of 128 KiB costs every connection that much memory, and is slower.
-const READ_BUFFER_BYTES: usize = 8 << 10;
+pub const READ_BUFFER_BYTES: usize = 8 << 10;
 
 /// Gathered before a write: a TLS record's worth.
-const WRITE_BUFFER_BYTES: usize = 16 << 10;
+pub const WRITE_BUFFER_BYTES: usize = 16 << 10;
 
 /// The most that may wait to be written: what was taken from the room at once, or an echo and what was gathered before it.
 const MAX_WRITE_BUFFER_BYTES: usize = 2 * MAX_MESSAGE_BYTES;
 
 /// Taken from the room at once.
-const HANDFUL: Limit = Limit { messages: 1024, bytes: 64 << 10 };
+pub const HANDFUL: Limit = Limit { messages: 1024, bytes: 64 << 10 };
 
 /// How long the last words may take.
-const FAREWELL_TIMEOUT: Duration = Duration::from_secs(5);
+pub const FAREWELL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What is to be said on a WebSocket.
 #[derive(Debug)]
@@ -178,7 +178,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 }
 
 /// The close code that tells a client what it did (RFC 6455 §7.4.1); none if nobody is left to be told.
-fn code_for(error: &Error) -> Option<CloseCode> {
+pub fn code_for(error: &Error) -> Option<CloseCode> {
     match error {
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
         Error::Protocol(_) => Some(CloseCode::Protocol),

@@ -1,0 +1,62 @@
+//! Foreign clients: the official ones of JavaScript, and that of Python. They are installed by hand or by the test command, with
+//! `npm ci` in `tests/peers` and `pip install 'python-socketio[client]'`; without them these tests say that they were skipped.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use wirecost_server::start;
+
+use crate::http::conformance;
+use crate::support::{run, server};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers")
+}
+
+/// Runs a client on a thread of its own, so that the server can serve it.
+async fn client(program: PathBuf, arguments: Vec<String>) -> std::io::Result<Output> {
+    let running = move || Command::new(program).args(arguments).current_dir(folder()).output();
+    tokio::task::spawn_blocking(running).await.unwrap()
+}
+
+fn check(output: &Output) {
+    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.ends_with("done\n"), "{}\n{said}{complained}", output.status);
+}
+
+#[test]
+fn javascript() {
+    if !folder().join("node_modules/socket.io-client").exists() {
+        println!("skipped: the JavaScript clients are not installed; run npm ci in {}", folder().display());
+        return;
+    }
+    run(async {
+        let benchmark = server().await;
+        let suites = start(conformance()).await.unwrap();
+        let arguments = ["clients.mjs", &benchmark.url, &suites.url].map(str::to_owned).to_vec();
+        match client("node".into(), arguments).await {
+            Ok(output) => check(&output),
+            Err(error) => println!("skipped: node cannot be run: {error}"),
+        }
+        for server in [benchmark, suites] {
+            let report = server.stop().await;
+            assert_eq!(report.reading.counters.bad_clients, 0);
+        }
+    });
+}
+
+#[test]
+fn python() {
+    let ours = folder().join("venv/bin/python");
+    let python = if ours.exists() { ours } else { "python3".into() };
+    run(async {
+        let server = server().await;
+        match client(python.clone(), vec!["-c".into(), "import socketio, websocket, requests".into()]).await {
+            Ok(output) if output.status.success() => {
+                check(&client(python, vec!["client.py".into(), server.url.clone()]).await.unwrap());
+            }
+            _ => println!("skipped: python-socketio[client] is not installed"),
+        }
+        assert_eq!(server.stop().await.reading.counters.bad_clients, 0);
+    });
+}
