@@ -7,22 +7,26 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::sync::watch;
 use wirecost_model::control::Begin;
+use wirecost_model::envelope::MIN_PAYLOAD_BYTES;
 use wirecost_model::{Envelope, StreamCheck, TransportKind};
 use wirecost_probe::clock::now_ns;
 use wirecost_probe::meter::Meter;
 
+use crate::bell::Bell;
 use crate::pacer::{Pacer, Ticker, Ticks};
 use crate::recorder::Recorder;
 use crate::session::{Delivery, Session, TransportError};
-use crate::stack::connection::Stages;
-use crate::target::Target;
+use crate::stack::{StageSink, Stages};
+use crate::target::{Protocol, Target};
 use crate::transport::http_stream::HttpStream;
 use crate::transport::long_poll::LongPoll;
+use crate::transport::null::Null;
 use crate::transport::posts::HttpSession;
 use crate::transport::short_poll::ShortPoll;
+use crate::transport::socket_io::SocketIo;
 use crate::transport::sse::Sse;
 use crate::transport::websocket::Websocket;
 use crate::workload::Script;
@@ -45,6 +49,9 @@ pub(crate) trait Connect: Session + Sized {
 
     /// Connects until messages can flow.
     async fn connect(context: &Context) -> Result<Self, TransportError>;
+
+    /// Whether the server confirms each message of this client's ([`Delivery::Accepted`]).
+    fn confirms(&self) -> bool;
 }
 
 /// What clients of a shard share.
@@ -59,6 +66,8 @@ pub(crate) struct Shared {
     pub sent_in_window: Cell<u64>,
     pub sent: Cell<u64>,
     pub missed_sends: Cell<u64>,
+    /// Rings when clients are to close.
+    pub closing: Bell,
 }
 
 /// What a client knows.
@@ -72,6 +81,8 @@ pub(crate) struct Context {
     pub echo: bool,
     /// Where in the first interval it starts to poll, 0..1.
     pub phase: f64,
+    /// Of what else is chance.
+    pub seed: u64,
     pub pacer: Pacer,
     pub stage: watch::Receiver<Stage>,
     pub socket_meter: Arc<Meter>,
@@ -88,6 +99,17 @@ impl Context {
     pub fn stages(&self, stages: Stages) {
         let mut recorder = self.shared.recorder.borrow_mut();
         stages.into_iter().for_each(|(stage, ns)| recorder.setup(stage, ns));
+    }
+
+    /// The same, for a stack that opens connections whenever it needs one.
+    pub fn stage_sink(&self) -> StageSink {
+        let context = self.clone();
+        Rc::new(move |stages| context.stages(stages))
+    }
+
+    /// Something went wrong that does not end the client.
+    pub fn error(&self, text: String) {
+        self.shared.recorder.borrow_mut().error(text);
     }
 
     /// Waits until the clock runs; `None` if the end comes first.
@@ -112,24 +134,20 @@ impl Context {
         let pacing = self.target.arm.pacing;
         Ticker::new(self.pacer.clone(), pacing, period_ns, begin.start_ns + phase_ns, window_ns, Rc::clone(&self.shared.ticks))
     }
-
-    async fn closing(&mut self) {
-        while !matches!(*self.stage.borrow_and_update(), Stage::Closing) {
-            if self.stage.changed().await.is_err() {
-                return;
-            }
-        }
-    }
 }
 
 /// Lives one client's life. `connected` is told once, when the client is ready or has failed to become so.
 pub(crate) async fn live(context: Context, connected: impl FnOnce(Result<(), String>)) {
+    if context.target.protocol == Protocol::Null {
+        return drive::<Null>(context, connected).await;
+    }
     match context.target.arm.transport {
         TransportKind::ShortPoll => drive::<HttpSession<ShortPoll>>(context, connected).await,
         TransportKind::LongPoll => drive::<HttpSession<LongPoll>>(context, connected).await,
         TransportKind::HttpStream => drive::<HttpSession<HttpStream>>(context, connected).await,
         TransportKind::Sse => drive::<HttpSession<Sse>>(context, connected).await,
         TransportKind::Websocket => drive::<Websocket>(context, connected).await,
+        TransportKind::SocketIo => drive::<SocketIo>(context, connected).await,
     }
 }
 
@@ -162,6 +180,7 @@ struct Sending {
     due_ns: VecDeque<u64>,
     sequence: u32,
     unconfirmed: u64,
+    buffer: BytesMut,
 }
 
 /// Receives whatever comes; sends on a schedule of its own, if the workload has one.
@@ -170,14 +189,12 @@ async fn open_loop<S: Connect>(mut session: S, mut context: Context) -> (S, Resu
     let stream = context.script.room(context.number).1;
     let mut check = StreamCheck::default();
     let mut begin: Option<Begin> = None;
-    let mut sending = Sending { due_ns: VecDeque::new(), sequence: 0, unconfirmed: 0 };
+    let mut sending = Sending { due_ns: VecDeque::new(), sequence: 0, unconfirmed: 0, buffer: BytesMut::new() };
     let mut expected: Vec<u64> = Vec::new();
     let mut told_complete = false;
-    let confirms = !S::ECHO_IN_ORDER;
     let watcher = context.clone();
     let mut starting = Box::pin(async move { watcher.begun().await });
-    let mut closer = context.clone();
-    let mut closing = Box::pin(async move { closer.closing().await });
+    let mut closing = shared.closing.listen();
     let result = loop {
         let next_due = sending.due_ns.front().copied();
         let pacer = context.pacer.clone();
@@ -202,7 +219,7 @@ async fn open_loop<S: Connect>(mut session: S, mut context: Context) -> (S, Resu
                 if let Err(error) = send_due(&mut session, &mut context, &mut sending, begin.as_ref()).await {
                     break Err(error);
                 }
-                if !confirms {
+                if !session.confirms() {
                     sending.unconfirmed = 0;
                 }
             }
@@ -230,6 +247,13 @@ async fn open_loop<S: Connect>(mut session: S, mut context: Context) -> (S, Resu
     (session, result)
 }
 
+/// A message's bytes, in memory that earlier messages have left behind if they are gone.
+fn payload(buffer: &mut BytesMut, envelope: Envelope, payload_bytes: usize) -> Bytes {
+    buffer.resize(payload_bytes.max(MIN_PAYLOAD_BYTES), 0);
+    envelope.write(buffer);
+    buffer.split().freeze()
+}
+
 /// Sends the message that is due; those that became due meanwhile were missed ticks, and follow at once.
 async fn send_due<S: Session>(
     session: &mut S,
@@ -243,7 +267,8 @@ async fn send_due<S: Session>(
     let envelope = Envelope { stream: context.number, sequence: sending.sequence, due_ns, sent_ns };
     sending.sequence += 1;
     sending.unconfirmed += 1;
-    session.send(Bytes::from(envelope.to_vec(context.script.payload_bytes))).await?;
+    let message = payload(&mut sending.buffer, envelope, context.script.payload_bytes);
+    session.send(message).await?;
     shared.sent.set(shared.sent.get() + 1);
     if begin.in_window(due_ns) {
         shared.sent_in_window.set(shared.sent_in_window.get() + 1);
@@ -257,21 +282,42 @@ async fn send_due<S: Session>(
 /// Keeps a stated number of messages on their way; the next leaves when one has come back.
 async fn closed_loop<S: Connect>(mut session: S, context: Context, outstanding: u32) -> (S, Result<(), TransportError>) {
     let shared = Rc::clone(&context.shared);
-    let Some(begin) = context.begun().await else { return (session, Ok(())) };
-    context.pacer.until(begin.start_ns).await;
+    let mut starting = Box::pin({
+        let context = context.clone();
+        async move {
+            let begin = context.begun().await?;
+            context.pacer.until(begin.start_ns).await;
+            Some(begin)
+        }
+    });
+    let begin = loop {
+        tokio::select! { biased;
+            begun = &mut starting => match begun {
+                Some(begin) => break begin,
+                None => return (session, Ok(())),
+            },
+            // Nothing was sent, so nothing comes back; but a transport may have to keep its connection alive meanwhile.
+            delivery = session.next() => if let Err(error) = delivery {
+                return (session, Err(error));
+            },
+        }
+    };
     let until_ns = begin.start_ns + begin.window_to_ns;
     let mut check = StreamCheck::default();
     let mut due_ns: Vec<u64> = Vec::new();
     let mut on_the_way = 0u32;
+    let mut buffer = BytesMut::new();
     let mut told_complete = false;
-    let mut closer = context.clone();
-    let mut closing = Box::pin(async move { closer.closing().await });
+    let mut closing = shared.closing.listen();
     let result = 'life: loop {
-        while on_the_way < outstanding && now_ns() < until_ns {
+        while on_the_way < outstanding {
             let now = now_ns();
+            if now >= until_ns {
+                break;
+            }
             let envelope = Envelope { stream: context.number, sequence: due_ns.len() as u32, due_ns: now, sent_ns: now };
             due_ns.push(now);
-            if let Err(error) = session.send(Bytes::from(envelope.to_vec(context.script.payload_bytes))).await {
+            if let Err(error) = session.send(payload(&mut buffer, envelope, context.script.payload_bytes)).await {
                 break 'life Err(error);
             }
             on_the_way += 1;

@@ -13,12 +13,15 @@
 //!
 //! What deliberately does not live here: when phases begin and end, and the server (both are the runner's).
 
+pub mod bare;
 pub mod fleet;
 pub mod session;
 pub mod target;
 pub mod workload;
 
+mod bell;
 mod client;
+mod deadline;
 mod pacer;
 mod recorder;
 mod shard;
@@ -27,4 +30,4 @@ mod transport;
 
 pub use fleet::{ClientReport, Fleet, FleetPlan, FleetStatus};
 pub use recorder::interval_ns;
-pub use target::Target;
+pub use target::{Protocol, Target};

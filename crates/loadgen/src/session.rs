@@ -40,6 +40,15 @@ pub enum TransportError {
     /// Nothing came in time.
     #[error("no answer within {0} s")]
     Timeout(u64),
+    /// Neither a message nor a heartbeat came for too long.
+    #[error("the server was silent for {0:?}")]
+    Silent(std::time::Duration),
+    /// The server understood, and does not want to.
+    #[error("the server refused: {0}")]
+    Refused(String),
+    /// Messages pile up that the server does not take.
+    #[error("the server takes messages too slowly: {0} bytes wait to be sent")]
+    Backlog(usize),
 }
 
 /// A connected client.

@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::LocalSet;
 use wirecost_probe::meter::Meter;
 
+use crate::bell::Bell;
 use crate::client::{Context, Shared, Stage, live};
 use crate::fleet::{ClientReport, FleetPlan};
 use crate::pacer::{Pacer, phases};
@@ -69,6 +70,7 @@ async fn clients(
         sent_in_window: Cell::new(0),
         sent: Cell::new(0),
         missed_sends: Cell::new(0),
+        closing: Bell::default(),
     });
     let ramp = Arc::new(Semaphore::new(CONNECTING_AT_ONCE));
     let (target, script) = (Rc::new(plan.target.clone()), Rc::new(plan.script.clone()));
@@ -81,6 +83,7 @@ async fn clients(
             number,
             echo: plan.script.outstanding.is_some(),
             phase: phases[number as usize],
+            seed: plan.seed,
             pacer: pacer.clone(),
             stage: stage.clone(),
             socket_meter: Arc::clone(&socket_meter),
@@ -97,6 +100,12 @@ async fn clients(
         }));
     }
     drop(connected);
+    let (bell, mut told) = (shared.closing.clone(), stage.clone());
+    tokio::task::spawn_local(async move {
+        // Without a fleet nobody would say it; then too there is nothing to stay for.
+        let _ = told.wait_for(|stage| matches!(stage, Stage::Closing)).await.map(drop);
+        bell.ring();
+    });
     let reporter = tokio::task::spawn_local(report_status(Rc::clone(&shared), Arc::clone(&status)));
 
     // The recorder must know the window before any client has seen a message of it.

@@ -5,14 +5,26 @@ use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
-use wirecost_model::ArmConfig;
-use wirecost_model::scenario::{KeyExchange, TlsOptions, TlsVersion};
+use wirecost_model::scenario::{Arm, ArmOptions, KeyExchange, TlsOptions, TlsVersion};
+use wirecost_model::{ArmConfig, TransportKind};
+
+/// What is spoken on the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Protocol {
+    /// The arm's transport.
+    #[default]
+    OfArm,
+    /// Nothing but lengths and payloads, whatever the arm: what the load generator itself costs.
+    Null,
+}
 
 /// A server and an arm.
 #[derive(Debug, Clone)]
 pub struct Target {
     /// The server.
     pub address: SocketAddr,
+    /// What is spoken there.
+    pub protocol: Protocol,
     /// The arm.
     pub arm: ArmConfig,
     /// The certificate to trust, DER, where the arm uses TLS.
@@ -20,6 +32,13 @@ pub struct Target {
 }
 
 impl Target {
+    /// A server of the null protocol: four bytes of length, most significant first, and the payload, both ways.
+    pub fn null(address: SocketAddr) -> Target {
+        let arm = Arm { transport: TransportKind::Websocket, options: ArmOptions::default() };
+        let arm = ArmConfig::resolve(&arm, &ArmOptions::default());
+        Target { address, protocol: Protocol::Null, arm, certificate_der: None }
+    }
+
     /// `http://127.0.0.1:1234`, or `https://…`.
     pub fn origin(&self) -> String {
         format!("{}://{}", if self.arm.tls.is_some() { "https" } else { "http" }, self.address)

@@ -1,8 +1,10 @@
 //! One TCP connection from the client's side, opened step by step so that each step can be timed and every
 //! byte counted: TCP, then TLS if the arm has it, with a meter below and above TLS.
 
+use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -20,6 +22,27 @@ use crate::session::TransportError;
 /// How long the steps of connecting took, ns, by the tag of their histogram.
 pub(crate) type Stages = Vec<(&'static str, u64)>;
 
+/// Where a stack puts the stages of connections that it opens by itself.
+pub(crate) type StageSink = Rc<dyn Fn(Stages)>;
+
+/// A step of connecting that is under way. It reads the clock, so that a transport with steps of its own need not.
+pub(crate) struct Step {
+    tag: &'static str,
+    begun_ns: u64,
+}
+
+impl Step {
+    /// Begins now.
+    pub fn begin(tag: &'static str) -> Step {
+        Step { tag, begun_ns: now_ns() }
+    }
+
+    /// Ends now; how long it took is one more stage.
+    pub fn end(self, stages: &mut Stages) {
+        stages.push((self.tag, now_ns() - self.begun_ns));
+    }
+}
+
 /// A connection, plain or encrypted.
 pub(crate) enum Connection {
     /// `http://`, `ws://`.
@@ -35,16 +58,16 @@ pub(crate) async fn open(
     socket_meter: Arc<Meter>,
     stages: &mut Stages,
 ) -> Result<Connection, TransportError> {
-    let begun = now_ns();
+    let step = Step::begin("connect_tcp");
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    let connected = now_ns();
-    stages.push(("connect_tcp", connected - begun));
+    step.end(stages);
     let stream = MeteredStream::new(stream, socket_meter);
     let Some(config) = tls else { return Ok(Connection::Plain(stream)) };
+    let step = Step::begin("connect_tls");
     let name = ServerName::from(address.ip());
     let stream = TlsConnector::from(config).connect(name, stream).await?;
-    stages.push(("connect_tls", now_ns() - connected));
+    step.end(stages);
     Ok(Connection::Tls(Box::new(stream)))
 }
 
@@ -62,6 +85,22 @@ impl AsyncWrite for Connection {
         match self.get_mut() {
             Connection::Plain(stream) => Pin::new(stream).poll_write(context, buf),
             Connection::Tls(stream) => Pin::new(stream).poll_write(context, buf),
+        }
+    }
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        match self.get_mut() {
+            Connection::Plain(stream) => Pin::new(stream).poll_write_vectored(context, bufs),
+            Connection::Tls(stream) => Pin::new(stream).poll_write_vectored(context, bufs),
+        }
+    }
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Connection::Plain(stream) => stream.is_write_vectored(),
+            Connection::Tls(stream) => stream.is_write_vectored(),
         }
     }
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {

@@ -1,17 +1,27 @@
 //! Client libraries behind one seam: requests, streams of bytes and WebSocket messages. No transport's
 //! behaviour here: no polling, no cursors, no formats.
 //!
-//! There is one stack, `standard`. Another takes its place here, as an enum with one variant a stack
-//! behind the same three types, and no transport changes.
+//! Two stacks take their turn here: `standard` is what an application would use, `lean` the least client
+//! that is still correct. Both send the same bytes; what differs between their arms is the library's doing.
 
 pub mod connection;
 pub mod headers;
+pub mod lean;
 pub mod standard;
 
-use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
 
-pub(crate) use standard::http::{ByteStream, Http};
-pub(crate) use standard::websocket::WebSocket;
+use bytes::Bytes;
+use wirecost_model::scenario::{Frame, Stack};
+use wirecost_probe::meter::Meter;
+
+use crate::session::TransportError;
+use crate::target::Target;
+pub(crate) use connection::{StageSink, Stages, Step};
+
+/// How long an answer that is not held by the server may take.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A whole answer.
 #[derive(Debug, Clone)]
@@ -20,6 +30,165 @@ pub(crate) struct Answer {
     pub status: u16,
     /// The `ETag` header, if there was one.
     pub etag: Option<String>,
+    /// The `Content-Type` header, if there was one.
+    pub content_type: Option<String>,
     /// The body.
     pub body: Bytes,
+}
+
+/// A WebSocket message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Message {
+    /// Opcode 1; UTF-8.
+    Text(Bytes),
+    /// Opcode 2.
+    Binary(Bytes),
+}
+
+impl Message {
+    /// A payload in the frame that an arm asks for.
+    pub fn new(frame: Frame, payload: Bytes) -> Message {
+        match frame {
+            Frame::Text => Message::Text(payload),
+            Frame::Binary => Message::Binary(payload),
+        }
+    }
+
+    /// What it carries.
+    pub fn into_payload(self) -> Bytes {
+        let (Message::Text(payload) | Message::Binary(payload)) = self;
+        payload
+    }
+}
+
+/// Bodies larger than this are refused: a batch of the largest messages fits, a broken server does not.
+pub(crate) const MAX_BODY_BYTES: usize = 64 << 20;
+
+/// An HTTP client. Clones share the connections.
+#[derive(Clone)]
+pub(crate) enum Http {
+    /// reqwest.
+    Standard(standard::http::Http),
+    /// Ours.
+    Lean(lean::http::Http),
+}
+
+impl Http {
+    /// A client of the target's server, configured as its arm says. A stack whose connections can be looked at counts
+    /// them into `meter` and tells `stages` how long they took to open.
+    pub fn new(target: &Target, meter: Arc<Meter>, stages: StageSink) -> Result<Http, TransportError> {
+        Ok(match target.arm.stack {
+            Stack::Standard => Http::Standard(standard::http::Http::new(target)?),
+            Stack::Lean => Http::Lean(lean::http::Http::new(target, meter, stages)?),
+        })
+    }
+
+    /// GET; the whole answer. `held` is how long the server may hold it beyond the usual time.
+    pub async fn get(&self, path: &str, headers: &[(&'static str, &str)], held: Duration) -> Result<Answer, TransportError> {
+        match self {
+            // Boxed, so that the other stack's callers do not carry a future of reqwest's size: an allocation among its many.
+            Http::Standard(http) => Box::pin(http.get(path, headers, held)).await,
+            Http::Lean(http) => http.get(path, headers, held).await,
+        }
+    }
+
+    /// POST; the whole answer.
+    pub async fn post(&self, path: &str, headers: &[(&'static str, &str)], body: Bytes) -> Result<Answer, TransportError> {
+        match self {
+            Http::Standard(http) => Box::pin(http.post(path, headers, body)).await,
+            Http::Lean(http) => http.post(path, headers, body).await,
+        }
+    }
+
+    /// GET; an answer that goes on. Returns when its head is here.
+    pub async fn open(&self, path: &str, accept: &'static str) -> Result<ByteStream, TransportError> {
+        Ok(match self {
+            Http::Standard(http) => ByteStream::Standard(http.open(path, accept).await?),
+            Http::Lean(http) => ByteStream::Lean(http.open(path, accept).await?),
+        })
+    }
+}
+
+/// The body of an answer that does not end.
+pub(crate) enum ByteStream {
+    /// reqwest's.
+    Standard(standard::http::ByteStream),
+    /// Ours.
+    Lean(lean::http::ByteStream),
+}
+
+impl ByteStream {
+    /// The next bytes, as they come. Safe to cancel.
+    pub async fn chunk(&mut self) -> Result<Bytes, TransportError> {
+        match self {
+            ByteStream::Standard(stream) => stream.chunk().await,
+            ByteStream::Lean(stream) => stream.chunk().await,
+        }
+    }
+}
+
+/// A connected WebSocket.
+pub(crate) enum WebSocket {
+    /// tokio-tungstenite.
+    Standard(Box<standard::websocket::WebSocket>),
+    /// Ours.
+    Lean(Box<lean::websocket::WebSocket>),
+}
+
+impl WebSocket {
+    /// Connects and upgrades.
+    pub async fn connect(
+        target: &Target,
+        path: &str,
+        meter: Arc<Meter>,
+        stages: &mut Stages,
+    ) -> Result<WebSocket, TransportError> {
+        Ok(match target.arm.stack {
+            Stack::Standard => {
+                WebSocket::Standard(Box::new(standard::websocket::WebSocket::connect(target, path, meter, stages).await?))
+            }
+            Stack::Lean => WebSocket::Lean(Box::new(lean::websocket::WebSocket::connect(target, path, meter, stages).await?)),
+        })
+    }
+
+    /// Sends one message in one frame.
+    pub async fn send(&mut self, message: Message) -> Result<(), TransportError> {
+        match self {
+            WebSocket::Standard(socket) => socket.send(message).await,
+            WebSocket::Lean(socket) => socket.send(message).await,
+        }
+    }
+
+    /// Takes one message, which is out after the next [`flush`](Self::flush) at the latest. Safe to cancel: a dropped
+    /// future has taken nothing.
+    pub async fn feed(&mut self, message: Message) -> Result<(), TransportError> {
+        match self {
+            WebSocket::Standard(socket) => socket.feed(message).await,
+            WebSocket::Lean(socket) => socket.feed(message),
+        }
+    }
+
+    /// Gets out what was taken. Safe to cancel, if it is done again.
+    pub async fn flush(&mut self) -> Result<(), TransportError> {
+        match self {
+            WebSocket::Standard(socket) => socket.flush().await,
+            WebSocket::Lean(socket) => socket.flush().await,
+        }
+    }
+
+    /// The next message. Pings are answered on the way. Safe to cancel.
+    pub async fn next(&mut self) -> Result<Message, TransportError> {
+        match self {
+            WebSocket::Standard(socket) => socket.next().await,
+            WebSocket::Lean(socket) => socket.next().await,
+        }
+    }
+
+    /// The closing handshake, then the end of the connection, in bounded time.
+    pub async fn close(self) {
+        match self {
+            WebSocket::Standard(socket) => socket.close().await,
+            WebSocket::Lean(socket) => socket.close().await,
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! `duplex`: both directions at once. Full duplex on one connection where the transport has it; on HTTP the
 //! client's messages are POSTs beside the poll or the stream.
 
+use wirecost_model::Faults;
 use wirecost_model::control::Publish;
 use wirecost_model::scenario::Duplex;
 
@@ -9,7 +10,8 @@ use super::{Script, Uplink};
 /// A broadcast down, a stream of each client's own up.
 pub fn script(duplex: &Duplex, seed: u64) -> Script {
     let payload_bytes = duplex.payload.0 as usize;
-    let publish = Publish { each_of: None, rate: duplex.down, arrivals: duplex.arrivals, payload_bytes, seed };
+    let publish =
+        Publish { each_of: None, rate: duplex.down, arrivals: duplex.arrivals, payload_bytes, seed, faults: Faults::default() };
     let uplink = Uplink { rate: duplex.up, arrivals: duplex.arrivals, seed };
     Script { publish: Some(publish), uplink: Some(uplink), subscribe: true, payload_bytes, ..Script::default() }
 }

@@ -8,9 +8,9 @@ pub mod push;
 pub mod upload;
 
 use wirecost_model::control::Publish;
+use wirecost_model::pace::Pace;
 use wirecost_model::scenario::Workload;
 use wirecost_model::schedule::{Arrivals, Schedule};
-use wirecost_model::units::Rate;
 
 /// What happens in a trial.
 #[derive(Debug, Clone, Default)]
@@ -31,7 +31,7 @@ pub struct Script {
 #[derive(Debug, Clone, Copy)]
 pub struct Uplink {
     /// Messages per second.
-    pub rate: Rate,
+    pub rate: Pace,
     /// Arrival process.
     pub arrivals: Arrivals,
     /// Seed; each client is a lane of its own.

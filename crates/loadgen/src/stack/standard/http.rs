@@ -5,15 +5,12 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue};
 
-use super::super::{Answer, headers};
+use super::super::{ANSWER_TIMEOUT, Answer, MAX_BODY_BYTES, headers};
 use crate::session::TransportError;
 use crate::target::Target;
-
-/// How long an answer that is not held by the server may take.
-pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An HTTP client. Clones share the connections.
 #[derive(Clone)]
@@ -74,15 +71,34 @@ impl Http {
     }
 
     /// POST; the whole answer.
-    pub async fn post(&self, path: &str, body: Bytes) -> Result<Answer, TransportError> {
-        let request = self.client.post(self.url(path)).timeout(ANSWER_TIMEOUT).body(body);
+    pub async fn post(&self, path: &str, headers: &[(&'static str, &str)], body: Bytes) -> Result<Answer, TransportError> {
+        let mut request = self.client.post(self.url(path)).timeout(ANSWER_TIMEOUT).body(body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         Self::whole(request.send().await.map_err(failed)?).await
     }
 
-    async fn whole(response: reqwest::Response) -> Result<Answer, TransportError> {
+    async fn whole(mut response: reqwest::Response) -> Result<Answer, TransportError> {
+        let header = |name| response.headers().get(name).and_then(|v: &HeaderValue| v.to_str().ok()).map(str::to_string);
+        let (etag, content_type) = (header(reqwest::header::ETAG), header(reqwest::header::CONTENT_TYPE));
         let status = response.status().as_u16();
-        let etag = response.headers().get(reqwest::header::ETAG).and_then(|v| v.to_str().ok()).map(str::to_string);
-        Ok(Answer { status, etag, body: response.bytes().await.map_err(failed)? })
+        // Nearly every body comes in one piece, which then is not copied.
+        let mut body = Bytes::new();
+        let mut pieces = BytesMut::new();
+        while let Some(piece) = response.chunk().await.map_err(failed)? {
+            if body.len() + pieces.len() + piece.len() > MAX_BODY_BYTES {
+                return Err(TransportError::Unexpected(format!("an answer of more than {MAX_BODY_BYTES} bytes")));
+            }
+            if body.is_empty() && pieces.is_empty() {
+                body = piece;
+            } else {
+                pieces.extend_from_slice(&std::mem::take(&mut body));
+                pieces.extend_from_slice(&piece);
+            }
+        }
+        let body = if pieces.is_empty() { body } else { pieces.freeze() };
+        Ok(Answer { status, etag, content_type, body })
     }
 
     /// GET; an answer that goes on. Returns when its head is here.

@@ -3,18 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode};
-use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
-use wirecost_model::scenario::Frame;
+use tokio_tungstenite::tungstenite::{Error, Utf8Bytes, protocol};
 use wirecost_probe::meter::Meter;
 
 use super::super::connection::{Connection, Stages, open};
-use super::super::headers;
+use super::super::{ANSWER_TIMEOUT, Message, headers};
 use crate::session::TransportError;
 use crate::target::Target;
 
@@ -25,16 +23,20 @@ const BUFFER_BYTES: usize = 8 << 10;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A connected WebSocket.
-pub(crate) struct WebSocket {
-    socket: WebSocketStream<Connection>,
-    frame: Frame,
-}
+pub(crate) struct WebSocket(WebSocketStream<Connection>);
 
 fn failed(error: Error) -> TransportError {
     match error {
         Error::ConnectionClosed | Error::AlreadyClosed => TransportError::Ended,
         Error::Io(error) => TransportError::Io(error),
         other => TransportError::Websocket(other.to_string()),
+    }
+}
+
+async fn in_time(sent: impl Future<Output = Result<(), Error>>) -> Result<(), TransportError> {
+    match tokio::time::timeout(ANSWER_TIMEOUT, sent).await {
+        Ok(sent) => sent.map_err(failed),
+        Err(_) => Err(TransportError::Timeout(ANSWER_TIMEOUT.as_secs())),
     }
 }
 
@@ -55,25 +57,39 @@ impl WebSocket {
         }
         let config = WebSocketConfig::default().read_buffer_size(BUFFER_BYTES).write_buffer_size(0);
         let (socket, _) = tokio_tungstenite::client_async_with_config(request, connection, Some(config)).await.map_err(failed)?;
-        Ok(WebSocket { socket, frame: target.arm.frame })
+        Ok(WebSocket(socket))
     }
 
-    /// Sends one message in one frame.
-    pub async fn send(&mut self, payload: Bytes) -> Result<(), TransportError> {
-        let message = match self.frame {
-            Frame::Binary => Message::Binary(payload),
-            Frame::Text => Message::Text(Utf8Bytes::try_from(payload).map_err(|e| TransportError::Malformed(e.to_string()))?),
+    /// Sends one message in one frame. A server that reads nothing any more is an error in time.
+    pub async fn send(&mut self, message: Message) -> Result<(), TransportError> {
+        self.feed(message).await?;
+        self.flush().await
+    }
+
+    /// Takes one message, which is out after the next [`flush`](Self::flush) at the latest. Safe to cancel: a dropped
+    /// future has taken nothing.
+    pub async fn feed(&mut self, message: Message) -> Result<(), TransportError> {
+        let message = match message {
+            Message::Binary(payload) => protocol::Message::Binary(payload),
+            Message::Text(text) => {
+                protocol::Message::Text(Utf8Bytes::try_from(text).map_err(|e| TransportError::Malformed(e.to_string()))?)
+            }
         };
-        self.socket.send(message).await.map_err(failed)
+        in_time(self.0.feed(message)).await
+    }
+
+    /// Gets out what was taken. Safe to cancel, if it is done again.
+    pub async fn flush(&mut self) -> Result<(), TransportError> {
+        in_time(self.0.flush()).await
     }
 
     /// The next message. Pings are answered by the library. Safe to cancel.
-    pub async fn next(&mut self) -> Result<Bytes, TransportError> {
+    pub async fn next(&mut self) -> Result<Message, TransportError> {
         loop {
-            match self.socket.next().await {
-                Some(Ok(Message::Binary(payload))) => return Ok(payload),
-                Some(Ok(Message::Text(text))) => return Ok(text.into()),
-                Some(Ok(Message::Close(_))) | None => return Err(TransportError::Ended),
+            match self.0.next().await {
+                Some(Ok(protocol::Message::Binary(payload))) => return Ok(Message::Binary(payload)),
+                Some(Ok(protocol::Message::Text(text))) => return Ok(Message::Text(text.into())),
+                Some(Ok(protocol::Message::Close(_))) | None => return Err(TransportError::Ended),
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(failed(error)),
             }
@@ -84,8 +100,8 @@ impl WebSocket {
     pub async fn close(mut self) {
         let farewell = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, async {
-            if self.socket.close(Some(farewell)).await.is_ok() {
-                while let Some(Ok(_)) = self.socket.next().await {}
+            if self.0.close(Some(farewell)).await.is_ok() {
+                while let Some(Ok(_)) = self.0.next().await {}
             }
         })
         .await;

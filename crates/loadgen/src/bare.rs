@@ -1,0 +1,31 @@
+//! A client stack with nothing around it: no pacing, no stamps, no checks. What it costs beside a bare TCP echo is the stack's
+//! share of a measurement, and what a whole client costs beside it is the load generator's.
+
+use bytes::Bytes;
+use wirecost_probe::meter::Meter;
+
+use crate::session::TransportError;
+use crate::stack::{Message, WebSocket};
+use crate::target::Target;
+
+/// A WebSocket of the target's stack.
+pub struct BareWebSocket(WebSocket);
+
+impl BareWebSocket {
+    /// Connects to the server's echo.
+    ///
+    /// # Errors
+    /// No connection, or no upgrade.
+    pub async fn connect(target: &Target) -> Result<BareWebSocket, TransportError> {
+        WebSocket::connect(target, "/ws/echo", Meter::new(), &mut Vec::new()).await.map(BareWebSocket)
+    }
+
+    /// Sends a message and waits for the next that comes.
+    ///
+    /// # Errors
+    /// The connection broke, or what came is no WebSocket.
+    pub async fn echo(&mut self, message: Bytes) -> Result<Bytes, TransportError> {
+        self.0.send(Message::Text(message)).await?;
+        self.0.next().await.map(Message::into_payload)
+    }
+}

@@ -1,0 +1,307 @@
+//! HTTP/1.1 on metered connections of our own. A client keeps the connections that its answers left open and
+//! takes the latest of them for the next request; a request beside a parked one opens another, as reqwest's pool does.
+
+use std::cell::RefCell;
+use std::io::{ErrorKind, IoSlice};
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use rustls::ClientConfig;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use wirecost_probe::meter::Meter;
+
+use super::super::connection::{Connection, StageSink, open};
+use super::super::{ANSWER_TIMEOUT, Answer, MAX_BODY_BYTES};
+use super::body::Body;
+use super::head::{self, Framing, Head};
+use super::input::Input;
+use super::request::Requests;
+use super::watchdog::Watchdog;
+use crate::session::TransportError;
+use crate::target::Target;
+
+/// Up to this size a body is copied behind its head; beyond it, the copy costs more than a second slice in the same write.
+const COPIED_BODY_BYTES: usize = 4 << 10;
+
+/// An HTTP client. Clones share the connections.
+#[derive(Clone)]
+pub(crate) struct Http(Rc<Client>);
+
+struct Client {
+    address: SocketAddr,
+    tls: Option<Arc<ClientConfig>>,
+    requests: Requests,
+    keep_alive: bool,
+    meter: Arc<Meter>,
+    stages: StageSink,
+    /// Connections without a request, the latest used last.
+    #[expect(clippy::vec_box, reason = "a request takes its connection along: a pointer, not the buffers' owner")]
+    idle: RefCell<Vec<Box<Link>>>,
+}
+
+/// A connection with its buffers.
+struct Link {
+    wire: Wire,
+    watchdog: Watchdog,
+}
+
+struct Wire {
+    stream: Connection,
+    input: Input,
+    output: Vec<u8>,
+    /// Whether any of the request was written, and whether anything of an answer has come.
+    written: bool,
+    answered: bool,
+}
+
+/// A request, to be written again if its connection turns out to be gone.
+#[derive(Clone, Copy)]
+enum Request<'a> {
+    Get(&'a [(&'static str, &'a str)]),
+    Post(&'a [(&'static str, &'a str)], &'a Bytes),
+}
+
+/// The body of an answer that does not end.
+pub(crate) struct ByteStream {
+    link: Box<Link>,
+    body: Body,
+}
+
+fn timed_out(limit: Duration) -> TransportError {
+    TransportError::Timeout(limit.as_secs())
+}
+
+impl Http {
+    /// A client of the target's server, configured as its arm says.
+    pub fn new(target: &Target, meter: Arc<Meter>, stages: StageSink) -> Result<Http, TransportError> {
+        let tls = target.tls().map_err(|e| TransportError::Http(e.to_string()))?;
+        let requests = Requests::new(target);
+        let (address, keep_alive) = (target.address, target.arm.keep_alive);
+        Ok(Http(Rc::new(Client { address, tls, requests, keep_alive, meter, stages, idle: RefCell::default() })))
+    }
+
+    /// GET; the whole answer. `held` is how long the server may hold it beyond the usual time.
+    pub async fn get(&self, path: &str, headers: &[(&'static str, &str)], held: Duration) -> Result<Answer, TransportError> {
+        self.0.whole(path, Request::Get(headers), ANSWER_TIMEOUT + held).await
+    }
+
+    /// POST; the whole answer.
+    pub async fn post(&self, path: &str, headers: &[(&'static str, &str)], body: Bytes) -> Result<Answer, TransportError> {
+        self.0.whole(path, Request::Post(headers, &body), ANSWER_TIMEOUT).await
+    }
+
+    /// GET; an answer that goes on. Returns when its head is here.
+    pub async fn open(&self, path: &str, accept: &'static str) -> Result<ByteStream, TransportError> {
+        let (link, head) = self.0.begin(path, Request::Get(&[("accept", accept)]), ANSWER_TIMEOUT).await?;
+        match head.status {
+            200 => Ok(ByteStream { link, body: head.framing.into() }),
+            status => Err(TransportError::Unexpected(format!("status {status} where a stream was to begin"))),
+        }
+    }
+}
+
+impl Client {
+    async fn whole(&self, path: &str, request: Request<'_>, limit: Duration) -> Result<Answer, TransportError> {
+        let (mut link, head) = self.begin(path, request, limit).await?;
+        let Link { wire, watchdog } = &mut *link;
+        let body = match head.framing {
+            Framing::Length(0) => Bytes::new(),
+            framing => watchdog.watch(limit, pin!(wire.body(framing))).await.ok_or_else(|| timed_out(limit))??,
+        };
+        // Bytes that nobody asked for would be taken for the next answer.
+        if self.keep_alive && head.keep_alive && link.wire.input.buffer.is_empty() {
+            self.idle.borrow_mut().push(link);
+        }
+        Ok(Answer {
+            status: head.status,
+            etag: head.etag.map(String::from),
+            content_type: head.content_type.map(String::from),
+            body,
+        })
+    }
+
+    /// Sends a request and returns with the head of its answer. A kept connection may have been closed by the server in
+    /// the meantime: then a GET of which no byte was answered goes out once more, on a new connection. A POST does so
+    /// only if nothing of it was written, because a message must not be sent twice.
+    async fn begin(&self, path: &str, request: Request<'_>, limit: Duration) -> Result<(Box<Link>, Head), TransportError> {
+        let mut kept = self.idle();
+        loop {
+            let (mut link, new) = match kept.take() {
+                Some(link) => (link, false),
+                // Boxed, and asked for in one place: callers keep this future on the heap, and its size is what they pay.
+                None => (Box::pin(self.connect()).await?, true),
+            };
+            match self.exchange(&mut link, path, request, limit).await {
+                Ok(head) => return Ok((link, head)),
+                Err(TransportError::Ended | TransportError::Io(_))
+                    if !new && !link.wire.answered && (matches!(request, Request::Get(_)) || !link.wire.written) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The latest used connection on which nothing has come since: an end, or bytes that nobody asked for.
+    fn idle(&self) -> Option<Box<Link>> {
+        loop {
+            let mut link = self.idle.borrow_mut().pop()?;
+            // No system call unless the runtime has seen something arrive; the waker is replaced by the next read.
+            let mut byte = [0];
+            let mut context = Context::from_waker(Waker::noop());
+            if Pin::new(&mut link.wire.stream).poll_read(&mut context, &mut ReadBuf::new(&mut byte)).is_pending() {
+                return Some(link);
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Box<Link>, TransportError> {
+        let mut stages = Vec::new();
+        let opening = open(self.address, self.tls.clone(), Arc::clone(&self.meter), &mut stages);
+        let stream = tokio::time::timeout(ANSWER_TIMEOUT, opening).await.map_err(|_| timed_out(ANSWER_TIMEOUT))??;
+        (self.stages)(stages);
+        let wire = Wire { stream, input: Input::new(), output: Vec::new(), written: false, answered: false };
+        Ok(Box::new(Link { wire, watchdog: Watchdog::new() }))
+    }
+
+    async fn exchange(&self, link: &mut Link, path: &str, request: Request<'_>, limit: Duration) -> Result<Head, TransportError> {
+        let Link { wire, watchdog } = link;
+        wire.output.clear();
+        let body = match request {
+            Request::Get(headers) => {
+                self.requests.get(&mut wire.output, path, headers);
+                &[]
+            }
+            Request::Post(headers, body) => {
+                self.requests.post(&mut wire.output, path, headers, body.len());
+                &body[..]
+            }
+        };
+        (wire.written, wire.answered) = (false, false);
+        watchdog.next_exchange();
+        watchdog.watch(limit, pin!(wire.ask(body))).await.ok_or_else(|| timed_out(limit))?
+    }
+}
+
+impl Wire {
+    /// Writes the head in `output`, and the body; reads the answer's head.
+    async fn ask(&mut self, body: &[u8]) -> Result<Head, TransportError> {
+        let mut rest = body;
+        if body.len() <= COPIED_BODY_BYTES {
+            self.output.extend_from_slice(body);
+            rest = &[];
+        }
+        let mut head = &self.output[..];
+        while head.has_remaining() || rest.has_remaining() {
+            let written = if rest.is_empty() {
+                self.stream.write(head).await?
+            } else {
+                self.stream.write_vectored(&[IoSlice::new(head), IoSlice::new(rest)]).await?
+            };
+            if written == 0 {
+                return Err(std::io::Error::from(ErrorKind::WriteZero).into());
+            }
+            self.written = true;
+            let of_head = written.min(head.len());
+            head.advance(of_head);
+            rest.advance(written - of_head);
+        }
+        self.stream.flush().await?;
+        self.head().await
+    }
+
+    async fn head(&mut self) -> Result<Head, TransportError> {
+        loop {
+            if self.input.buffer.is_empty() {
+                self.fill().await?;
+            }
+            let head = match head::parse(&self.input.buffer)? {
+                None => {
+                    self.fill().await?;
+                    continue;
+                }
+                Some(head) => head,
+            };
+            self.input.buffer.advance(head.bytes);
+            match head.status {
+                // Interim answers say nothing to a client that has sent everything (RFC 9110 §15.2).
+                100..=199 if head.status != 101 => {}
+                101 => return Err(TransportError::Unexpected("status 101 to a request that did not ask for it".into())),
+                _ => return Ok(head),
+            }
+        }
+    }
+
+    /// Reads; the end of the connection is an error.
+    async fn fill(&mut self) -> Result<(), TransportError> {
+        if self.input.fill(&mut self.stream).await? > 0 {
+            self.answered = true;
+            return Ok(());
+        }
+        if self.answered {
+            return Err(TransportError::Malformed("the connection ended before the answer did".into()));
+        }
+        Err(TransportError::Ended)
+    }
+
+    /// A whole body: a slice of the input if its length is known, else put together.
+    async fn body(&mut self, framing: Framing) -> Result<Bytes, TransportError> {
+        if let Framing::Length(length) = framing {
+            while self.input.buffer.len() < length {
+                self.input.wanted_bytes = length - self.input.buffer.len();
+                self.fill().await?;
+            }
+            return Ok(self.input.buffer.split_to(length).freeze());
+        }
+        let mut body = Body::from(framing);
+        let mut whole = BytesMut::new();
+        loop {
+            while let Some(piece) = body.piece(&mut self.input.buffer)? {
+                if whole.len() + piece.len() > MAX_BODY_BYTES {
+                    return Err(TransportError::Malformed(format!("a body of more than {MAX_BODY_BYTES} bytes")));
+                }
+                whole.extend_from_slice(&piece);
+            }
+            self.input.wanted_bytes = body.wanted_bytes();
+            if body != Body::Done && self.input.fill(&mut self.stream).await? == 0 {
+                body.end()?;
+            }
+            if body == Body::Done {
+                return Ok(whole.freeze());
+            }
+        }
+    }
+}
+
+impl ByteStream {
+    /// The next bytes, as they come. Safe to cancel.
+    pub async fn chunk(&mut self) -> Result<Bytes, TransportError> {
+        let ByteStream { link, body } = self;
+        let Wire { input, stream, .. } = &mut link.wire;
+        loop {
+            if let Some(piece) = body.piece(&mut input.buffer)? {
+                return Ok(piece);
+            }
+            if *body == Body::Done {
+                return Err(TransportError::Ended);
+            }
+            input.wanted_bytes = body.wanted_bytes();
+            if input.fill(stream).await? == 0 {
+                body.end()?;
+            }
+        }
+    }
+}
+
+impl Drop for Link {
+    /// TLS says that it ends (RFC 8446 §6.1) before TCP does, as far as that is possible without waiting.
+    fn drop(&mut self) {
+        if let Connection::Tls(_) = self.wire.stream {
+            let mut context = Context::from_waker(Waker::noop());
+            let _: Poll<_> = Pin::new(&mut self.wire.stream).poll_shutdown(&mut context);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What has arrived on a connection and was not taken yet: one buffer, read into directly and handed out in
+//! slices without a copy. Once the slices are gone its memory is used again.
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// Room of a quiet connection's buffer: the answers and messages of most scenarios, several times over.
+const USUAL_ROOM_BYTES: usize = 8 << 10;
+
+/// Less room than this is not worth a system call.
+const LEAST_ROOM_BYTES: usize = 2 << 10;
+
+/// Most room that is made at once, whatever a peer announces: memory follows what has really come.
+const MOST_ROOM_BYTES: usize = 1 << 20;
+
+/// A connection's input.
+#[derive(Debug)]
+pub(super) struct Input {
+    /// What has arrived; its owner takes complete units off the front.
+    pub buffer: BytesMut,
+    /// How many bytes the next read should have room for, if that is known to be many.
+    pub wanted_bytes: usize,
+}
+
+impl Input {
+    /// Nothing yet.
+    pub fn new() -> Input {
+        Input { buffer: BytesMut::with_capacity(USUAL_ROOM_BYTES), wanted_bytes: 0 }
+    }
+
+    /// Reads what there is; 0 is the end of the connection. Safe to cancel.
+    pub async fn fill(&mut self, stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<usize> {
+        let room = self.buffer.capacity() - self.buffer.len();
+        let wanted = self.wanted_bytes.min(MOST_ROOM_BYTES);
+        let usual = USUAL_ROOM_BYTES.max(wanted);
+        // Memory whose slices are gone is taken back at every read, so that a message seldom straddles its end; new
+        // memory is asked for only when there is no other way.
+        if room < usual && !self.buffer.try_reclaim(usual) && room < LEAST_ROOM_BYTES.max(wanted) {
+            self.buffer.reserve(usual);
+        }
+        self.wanted_bytes = 0;
+        stream.read_buf(&mut self.buffer).await
+    }
+}
