@@ -2,9 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use wirecost_model::scenario::Wire;
+use wirecost_model::units::{Size, Span, UnitError};
 
 use crate::exit;
 
@@ -30,12 +33,20 @@ pub enum Command {
     Run(RunArgs),
     /// Run the reference server
     #[command(help_template = TEMPLATE,
-        before_help = "Examples:\n  wirecost serve                               any free port, printed as one JSON line\n  wirecost serve --bind 127.0.0.1:8080 --tls\n  curl -N 'http://127.0.0.1:8080/sse?room=all'\n\n")]
+        before_help = "Examples:\n  wirecost serve                               any free port, printed as one JSON line\n  wirecost serve --bind 127.0.0.1:8080 --tls\n  wirecost serve --demo --bind 127.0.0.1:8080  a page with every transport\n  curl -N 'http://127.0.0.1:8080/sse?room=all'\n\n")]
     Serve(ServeArgs),
     /// Write the report of one or more records
     #[command(help_template = TEMPLATE,
         before_help = "Examples:\n  wirecost report results/20261124t…           report.html and README.md beside the record\n  wirecost report DIR --format md              Markdown on stdout, for a job summary\n  wirecost report DIR --format csv > cells.csv\n\n")]
     Report(ReportArgs),
+    /// Hold the instruments against what is known beforehand: clock, timers, TCP, injected delays, stalls and faults
+    #[command(help_template = TEMPLATE, after_help = exit::table(),
+        before_help = "Examples:\n  wirecost calibrate                           the whole ladder, every transport, minutes\n  wirecost calibrate --short                   what `run` does before its first trial, seconds\n  wirecost calibrate --json > calibration.json\n\n")]
+    Calibrate(CalibrateArgs),
+    /// Say what changed between two runs of one scenario
+    #[command(help_template = TEMPLATE, after_help = exit::table(),
+        before_help = "Examples:\n  wirecost compare results/BASE results/NEW\n  wirecost compare BASE NEW --format md        for a job summary\n  wirecost compare BASE NEW --fail-if-worse    exit 99 if anything is worse beyond doubt\n\n")]
+    Compare(CompareArgs),
     /// List transports, scenarios or records
     List(ListArgs),
     /// Check scenarios and say everything that is wrong with them
@@ -107,9 +118,29 @@ pub struct RunArgs {
     /// Count a byte too many in each frame, to see the gate fail
     #[arg(long, hide = true)]
     pub miscount: bool,
+    /// Do without the short calibration before the first trial
+    #[arg(long)]
+    pub no_calibrate: bool,
     /// A short word for this machine in the record's name
     #[arg(long, value_name = "WORD", default_value = "local")]
     pub alias: String,
+}
+
+/// Options of `calibrate`.
+#[derive(Debug, Args)]
+pub struct CalibrateArgs {
+    /// One transport where any would do, and shorter: seconds instead of minutes
+    #[arg(long)]
+    pub short: bool,
+    /// Where packets go
+    #[arg(long, value_enum, default_value_t = WireArg::Auto)]
+    pub wire: WireArg,
+    /// Nothing but the result
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// JSON on stdout instead of the table
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Where packets go.
@@ -123,12 +154,22 @@ pub enum WireArg {
     Host,
 }
 
+impl From<WireArg> for Wire {
+    fn from(wire: WireArg) -> Wire {
+        match wire {
+            WireArg::Auto => Wire::Auto,
+            WireArg::Private => Wire::Private,
+            WireArg::Host => Wire::Host,
+        }
+    }
+}
+
 /// Options of `serve`.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// Address to listen on; port 0 is any free one
-    #[arg(long, default_value = "127.0.0.1:0")]
-    pub bind: SocketAddr,
+    /// Address to listen on; port 0 is any free one [default: 127.0.0.1:0; with --conformance localhost:3000]
+    #[arg(long)]
+    pub bind: Option<SocketAddr>,
     /// Speak TLS, with a certificate made at start
     #[arg(long)]
     pub tls: bool,
@@ -141,12 +182,45 @@ pub struct ServeArgs {
     /// Most connections at a time
     #[arg(long, value_name = "N")]
     pub max_connections: Option<usize>,
+    /// Engine.IO: time between two pings, such as 300ms [default: 25s]
+    #[arg(long, value_name = "TIME", value_parser = heartbeat)]
+    pub ping_interval: Option<Duration>,
+    /// Engine.IO: time to wait for the answer [default: 20s]
+    #[arg(long, value_name = "TIME", value_parser = heartbeat)]
+    pub ping_timeout: Option<Duration>,
+    /// Engine.IO: longest polling body and WebSocket message from a client, such as 2MiB [default: 1MB]
+    #[arg(long, value_name = "SIZE", value_parser = max_payload)]
+    pub max_payload: Option<usize>,
+    /// Socket.IO: time to connect to a namespace in [default: 45s]
+    #[arg(long, value_name = "TIME", value_parser = heartbeat)]
+    pub connect_timeout: Option<Duration>,
+    /// Be what the Engine.IO and Socket.IO test suites expect: echo at /engine.io/, port 3000 of 127.0.0.1 and [::1], fast heartbeats
+    #[arg(long)]
+    pub conformance: bool,
+    /// Serve a page at / that shows the transports side by side, and its namespace /test
+    #[arg(long)]
+    pub demo: bool,
     /// Cores to run on, such as 0,1
     #[arg(long, value_delimiter = ',', value_name = "CORES")]
     pub cores: Vec<usize>,
     /// Obey commands on stdin (how `run` drives it)
     #[arg(long, hide = true)]
     pub control: bool,
+}
+
+/// A time of a heartbeat: at least a millisecond, which is what the protocol counts in.
+fn heartbeat(text: &str) -> Result<Duration, String> {
+    let span: Span = text.parse().map_err(|error: UnitError| error.to_string())?;
+    if span < Span::ms(1) { Err("at least 1ms is needed".into()) } else { Ok(Duration::from_nanos(span.ns())) }
+}
+
+/// At least as much as the protocol's own packets need, at most what a message may have anyway.
+fn max_payload(text: &str) -> Result<usize, String> {
+    let Size(bytes) = text.parse().map_err(|error: UnitError| error.to_string())?;
+    usize::try_from(bytes)
+        .ok()
+        .filter(|bytes| (128..=16 << 20).contains(bytes))
+        .ok_or_else(|| "128B to 16MiB are possible".into())
 }
 
 /// Options of `report`.
@@ -176,6 +250,45 @@ pub enum Format {
     Junit,
     /// The table of the terminal
     Text,
+}
+
+/// Options of `compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// The record that is compared to
+    #[arg(value_name = "BASE")]
+    pub base: PathBuf,
+    /// The record that is judged
+    #[arg(value_name = "NEW")]
+    pub new: PathBuf,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = CompareFormat::Text)]
+    pub format: CompareFormat,
+    /// Compare them even if machine, kernel, build or plan differ
+    #[arg(long)]
+    pub force: bool,
+    /// Differences below this count as none
+    #[arg(long, value_name = "PERCENT", default_value_t = 5.0)]
+    pub margin: f64,
+    /// Exit 99 if a metric is worse beyond margin and doubt
+    #[arg(long)]
+    pub fail_if_worse: bool,
+    /// No colours (also NO_COLOR, TERM=dumb)
+    #[arg(long)]
+    pub no_color: bool,
+}
+
+/// Formats of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CompareFormat {
+    /// A table for the terminal
+    Text,
+    /// Tables for a job summary
+    Md,
+    /// Everything, for programs
+    Json,
+    /// Rows as test results
+    Junit,
 }
 
 /// Options of `list`.

@@ -11,6 +11,8 @@ pub const OK: Exit = Exit(0, "ok");
 pub const UNEXPECTED: Exit = Exit(1, "unexpected error");
 /// The command line is wrong (clap's own code).
 pub const USAGE: Exit = Exit(2, "wrong command line");
+/// Two records whose machine, kernel, build or plan differ.
+pub const NOT_COMPARABLE: Exit = Exit(65, "records not comparable");
 /// A file or record that was named is not there, or is not what it should be.
 pub const INPUT_MISSING: Exit = Exit(66, "input missing or unreadable");
 /// The server could not be reached, or died.
@@ -30,7 +32,7 @@ pub const TERMINATED: Exit = Exit(143, "stopped by SIGTERM");
 
 /// All of them, for the help text.
 pub const ALL: &[Exit] =
-    &[OK, UNEXPECTED, USAGE, INPUT_MISSING, SERVER, CANNOT_WRITE, SCENARIO, THRESHOLD, VOID, INTERRUPTED, TERMINATED];
+    &[OK, UNEXPECTED, USAGE, NOT_COMPARABLE, INPUT_MISSING, SERVER, CANNOT_WRITE, SCENARIO, THRESHOLD, VOID, INTERRUPTED, TERMINATED];
 
 /// The table as the help prints it.
 pub fn table() -> String {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use wirecost_runner::calibrate::CalibrateError;
 use wirecost_runner::run::RunError;
 use wirecost_runner::store::StoreError;
 
@@ -58,5 +59,15 @@ impl From<RunError> for Failure {
             RunError::Store(error) => error.into(),
             RunError::Trial { .. } | RunError::Start(_) => Failure::new(exit::UNEXPECTED, error.to_string()),
         }
+    }
+}
+
+impl From<CalibrateError> for Failure {
+    fn from(error: CalibrateError) -> Self {
+        let exit = match error {
+            CalibrateError::Interrupted => exit::INTERRUPTED,
+            CalibrateError::Refused(_) => exit::SCENARIO,
+        };
+        Failure::new(exit, error.to_string())
     }
 }

@@ -5,6 +5,7 @@
 //! the terminal shows while a run goes on. Measuring and judging happen in the libraries.
 
 mod args;
+mod calibration_cache;
 mod command;
 mod exit;
 mod failure;
@@ -25,6 +26,8 @@ fn main() -> ExitCode {
         Command::Run(args) => command::run::run(&args),
         Command::Serve(args) => command::serve::serve(&args),
         Command::Report(args) => command::report::report(&args),
+        Command::Calibrate(args) => command::calibrate::calibrate(&args),
+        Command::Compare(args) => command::compare::compare(&args),
         Command::List(args) => command::list::list(&args),
         Command::Validate(args) => command::validate::validate(&args),
         Command::Schema(args) => command::schema::schema(&args),

@@ -37,7 +37,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     (
         "wirecost-loadgen",
         &["wirecost-model", "wirecost-wire", "wirecost-probe"],
-        &["bytes", "futures-util", "reqwest", "rustls", "thiserror", "tokio", "tokio-rustls", "tokio-tungstenite"],
+        &["bytes", "futures-util", "httparse", "reqwest", "rustls", "thiserror", "tokio", "tokio-rustls", "tokio-tungstenite"],
     ),
     ("wirecost-runner", &["wirecost-model", "wirecost-probe", "wirecost-loadgen"], &["jiff", "serde_json", "thiserror"]),
     ("wirecost-report", &["wirecost-model", "wirecost-wire"], &["plotters", "serde", "serde_json"]),

@@ -87,7 +87,7 @@ fn one(row: &TransportRow, attempt: u32) -> bool {
     let file = dir.path().join("capture.yaml");
     std::fs::write(&file, scenario(row)).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_wirecost"))
-        .args(["run", "--quiet", "--allow-void", "--capture", "--out"])
+        .args(["run", "--no-calibrate", "--quiet", "--allow-void", "--capture", "--out"])
         .arg(dir.path().join("results"))
         .arg(&file)
         .output()

@@ -124,7 +124,7 @@ fn a_server_that_is_killed_costs_one_trial_and_resume_runs_it_again() {
     let dir = tempfile::tempdir().unwrap();
     let (file, out) = (scenario(dir.path(), TWO_TRIALS), dir.path().join("results"));
     let run = wirecost()
-        .args(["run", "--allow-void", "--out"])
+        .args(["run", "--no-calibrate", "--allow-void", "--out"])
         .args([&out, &file])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -139,11 +139,12 @@ fn a_server_that_is_killed_costs_one_trial_and_resume_runs_it_again() {
     assert_eq!(record(&out).trials.len(), 1, "the first trial is kept");
     assert!(!record(&out).complete);
 
-    let output = wirecost().args(["run", "--allow-void", "--resume", "--out"]).args([&out, &file]).output().unwrap();
+    let output =
+        wirecost().args(["run", "--no-calibrate", "--allow-void", "--resume", "--out"]).args([&out, &file]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let record = record(&out);
     assert!(record.complete && record.trials.len() == 2);
-    let again = wirecost().args(["run", "--resume", "--out"]).args([&out, &file]).output().unwrap();
+    let again = wirecost().args(["run", "--no-calibrate", "--resume", "--out"]).args([&out, &file]).output().unwrap();
     assert_eq!(again.status.code(), Some(66), "nothing is left: {}", said(&again));
 }
 
@@ -154,7 +155,7 @@ fn one_interrupt_finishes_the_trial_and_two_stop_now() {
     for (interrupts, trials) in [(1, 2), (2, 1)] {
         let out = dir.path().join(format!("results-{interrupts}"));
         let run = wirecost()
-            .args(["run", "--allow-void", "--out"])
+            .args(["run", "--no-calibrate", "--allow-void", "--out"])
             .args([&out, &file])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -177,8 +178,11 @@ fn one_interrupt_finishes_the_trial_and_two_stop_now() {
 fn a_threshold_that_does_not_hold_is_99() {
     let dir = tempfile::tempdir().unwrap();
     let (file, out) = (scenario(dir.path(), &TWO_TRIALS.replace("trials: 2", "trials: 1")), dir.path().join("results"));
-    let output =
-        wirecost().args(["run", "--allow-void", "--fail-if", "lost == 0", "--out"]).args([&out, &file]).output().unwrap();
+    let output = wirecost()
+        .args(["run", "--no-calibrate", "--allow-void", "--fail-if", "lost == 0", "--out"])
+        .args([&out, &file])
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(99), "{}", said(&output));
 }
 
@@ -201,7 +205,8 @@ fn the_committed_schemas_are_current_and_a_real_record_obeys_them() {
     }
     let dir = tempfile::tempdir().unwrap();
     let (file, out) = (scenario(dir.path(), &TWO_TRIALS.replace("trials: 2", "trials: 1")), dir.path().join("results"));
-    let output = wirecost().args(["run", "--allow-void", "--json", "--out"]).args([&out, &file]).output().unwrap();
+    let output =
+        wirecost().args(["run", "--no-calibrate", "--allow-void", "--json", "--out"]).args([&out, &file]).output().unwrap();
     let record: serde_json::Value = serde_json::from_slice(&output.stdout).expect("--json prints the record");
     let schema: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(root.join("results/record.schema.json")).unwrap()).unwrap();

@@ -14,6 +14,7 @@ use wirecost_model::{Record, Trial};
 /// no poll is parked.
 const WORKLOADS: &[(&str, &str)] = &[
     ("each", "push: { rate: 20/s, arrivals: poisson, payload: 64B, audience: each }"),
+    ("ramp", "push: { rate: { from: 5/s, to: 120/s }, arrivals: poisson, payload: 64B }"),
     ("large", "push: { rate: 20/s, arrivals: periodic, payload: 70000B }"),
     ("echo", "echo: { outstanding: 3, payload: 300B }"),
     ("upload", "upload: { rate: 40/s, arrivals: { burst: { size: 3 } }, payload: 100B }"),
@@ -44,7 +45,7 @@ fn run(scenario: &str, name: &str) -> Record {
     let file = dir.path().join(format!("{name}.yaml"));
     std::fs::write(&file, scenario).expect("written");
     let output = Command::new(env!("CARGO_BIN_EXE_wirecost"))
-        .args(["run", "--quiet", "--allow-void", "--out"])
+        .args(["run", "--no-calibrate", "--quiet", "--allow-void", "--out"])
         .arg(dir.path().join("results"))
         .arg(&file)
         .output()

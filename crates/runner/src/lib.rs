@@ -7,11 +7,12 @@
 //! ```
 //!
 //! [`run`] walks the plan and stores every trial the moment it ends. [`trial`] is what happens inside the
-//! trial process. The server is a process like any other here: started by a command, spoken to over its
+//! trial process. [`calibrate`] holds the instruments against what is known beforehand. The server is a process like any other here: started by a command, spoken to over its
 //! standard input and output ([`server_process`]).
 //!
 //! What deliberately does not live here: any transport, any statistics, any terminal. Nothing here exits.
 
+pub mod calibrate;
 pub mod preflight;
 pub mod run;
 pub mod server_process;

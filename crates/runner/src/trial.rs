@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use wirecost_loadgen::workload::Script;
-use wirecost_loadgen::{ClientReport, Fleet, FleetPlan, Target};
+use wirecost_loadgen::{ClientReport, Fleet, FleetPlan, Protocol, Target};
 use wirecost_model::accounting::Accounting;
-use wirecost_model::control::{Begin, Progress, Reading, SeriesPoint, ServerReport, TrialEvent, TrialOrder, TrialOutput};
+use wirecost_model::control::{
+    Begin, Progress, Publish, Reading, SeriesPoint, ServerReport, TrialEvent, TrialOrder, TrialOutput,
+};
 use wirecost_model::histogram::Histogram;
 use wirecost_model::hlog::Tagged;
 use wirecost_model::ledger::{Direction, InterfaceAccount, Layer, Ledger, Phase};
@@ -18,6 +20,7 @@ use wirecost_model::transport::Initiative;
 use wirecost_probe::clock::{now_ns, sleep_until};
 use wirecost_probe::machine_state::MachineState;
 use wirecost_probe::namespace::{PrivateNetwork, TcpRecovery, enter_private, set_tcp_recovery};
+use wirecost_probe::netstat::StackCounters;
 use wirecost_probe::{affinity, interface, limits, process};
 
 use crate::capture::Capture;
@@ -89,15 +92,23 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
     limits::raise_nofile()?;
     // Slack is inherited by the threads of the load generator.
     wirecost_probe::clock::set_timer_slack_ns(1)?;
-    let wire_before = if private { Some(interface::Counters::read("lo")?) } else { None };
+    let wire_before = if private { Some((interface::Counters::read("lo")?, StackCounters::read()?)) } else { None };
 
     let capture = order.capture.as_deref().map(Capture::start).transpose()?;
 
     let mut server = ServerProcess::start(server)?;
     let ready = server.ready().clone();
-    let script = Script::new(&order.cell.workload, order.cell.clients, order.spec.seed);
+    let mut script = Script::new(&order.cell.workload, order.cell.clients, order.spec.seed);
+    if let Some(publish) = &mut script.publish {
+        publish.faults = order.cell.faults;
+    }
     let plan = FleetPlan {
-        target: Target { address: ready.address, arm: order.cell.config.clone(), certificate_der: ready.certificate_der.clone() },
+        target: Target {
+            address: ready.address,
+            protocol: Protocol::OfArm,
+            arm: order.cell.config.clone(),
+            certificate_der: ready.certificate_der.clone(),
+        },
         script: script.clone(),
         clients: order.cell.clients,
         shards: order.client_cores.len().max(1) as u32,
@@ -137,7 +148,7 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
     let clients = fleet.close();
     let report = server.stop()?;
     let wire = match wire_before {
-        Some(before) => Some(quiet_interface(before)?),
+        Some((lo, stack)) => Some((quiet_interface(lo)?, StackCounters::read()? - stack)),
         None => None,
     };
     let capture_dropped = capture.map(Capture::stop).transpose()?.unwrap_or(0);
@@ -351,7 +362,7 @@ struct Sum<'a> {
     nagle: u64,
     clients: ClientReport,
     report: ServerReport,
-    wire: Option<interface::Counters>,
+    wire: Option<(interface::Counters, StackCounters)>,
     capture_dropped: u64,
 }
 
@@ -370,17 +381,17 @@ impl Sum<'_> {
         let in_window = self.begin.window_from_ns..self.begin.window_to_ns;
         let closed_loop = matches!(self.order.cell.workload, Workload::Echo(_));
         // A broadcast is sent once and planned once, however many receive it.
+        let clients = u64::from(self.order.cell.clients.max(1));
+        let receivers = |publish: &Publish| if publish.each_of.is_none() { clients } else { 1 };
         let (planned_messages, sent_messages) = match &self.script.publish {
             Some(publish) => {
-                let receivers = if publish.each_of.is_none() { self.order.cell.clients.max(1) } else { 1 };
-                (
-                    planned(&self.script, self.order.cell.clients, in_window) / u64::from(receivers),
-                    self.report.published_in_window,
-                )
+                (planned(&self.script, self.order.cell.clients, in_window) / receivers(publish), self.report.published_in_window)
             }
             None if closed_loop => (self.clients.sent_in_window, self.clients.sent_in_window),
             None => (planned(&self.script, self.order.cell.clients, in_window), self.clients.sent_in_window),
         };
+        let injected = self.script.publish.as_ref().filter(|publish| !publish.faults.is_none());
+        let injected = injected.map(|publish| self.report.injected.times(receivers(publish)));
         let mut errors: BTreeMap<String, u64> = std::mem::take(&mut self.clients.errors);
         if self.clients.negative_latencies > 0 {
             errors.insert("negative latency".into(), self.clients.negative_latencies);
@@ -404,6 +415,7 @@ impl Sum<'_> {
             planned_polls: self.clients.planned_polls,
             accounting,
             upload_accounting,
+            injected,
             latencies,
             closed_loop,
             ledger,
@@ -450,7 +462,7 @@ impl Sum<'_> {
             let duration_ns = borders[n + 1].at_ns.saturating_sub(borders[n].at_ns);
             ledger.add_phase(phase, duration_ns, counters[n + 1] - counters[n]);
         }
-        ledger.interface = self.wire.map(|wire| {
+        ledger.interface = self.wire.map(|(wire, stack)| {
             let all = self.report.reading.counters;
             let both = [Direction::Up, Direction::Down];
             let bytes: u64 = both.iter().flat_map(|d| Layer::ALL.map(|layer| all.layer(layer, *d))).sum();
@@ -460,6 +472,7 @@ impl Sum<'_> {
                 bytes: wire.sent_bytes,
                 ledger_frames: frames.iter().map(|flow| flow.total()).sum(),
                 ledger_bytes: bytes + if self.order.miscount { wire.sent_packets } else { 0 },
+                out_of_order_segments: stack.out_of_order_segments,
             }
         });
         ledger

@@ -46,6 +46,11 @@ impl TrialProcess {
         Ok(TrialProcess { child, events })
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The next event, `None` if there was none within `patience`.
     pub fn event(&mut self, patience: Duration) -> Option<TrialEvent> {
         match self.events.recv_timeout(patience) {

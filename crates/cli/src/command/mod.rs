@@ -1,5 +1,7 @@
 //! One file a command. Each returns the code to exit with, or the failure to print.
 
+pub mod calibrate;
+pub mod compare;
 pub mod doctor;
 pub mod generated;
 pub mod list;

@@ -36,6 +36,7 @@ pub fn report(args: &ReportArgs) -> Outcome {
     Ok(exit::OK)
 }
 
-fn read(dir: &Path) -> Result<Run, Failure> {
+/// A record, with everything beside it.
+pub fn read(dir: &Path) -> Result<Run, Failure> {
     load::read_dir(dir).map_err(|error| Failure::new(exit::INPUT_MISSING, error.to_string()))
 }

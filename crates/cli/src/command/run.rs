@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-use wirecost_model::record::{Provenance, Record, SCHEMA_VERSION, Trial};
-use wirecost_model::scenario::{Loaded, Wire};
+use wirecost_model::record::{Calibration, Provenance, Record, SCHEMA_VERSION, Trial};
+use wirecost_model::scenario::Loaded;
 use wirecost_model::threshold::Threshold;
 use wirecost_model::units::Span;
 use wirecost_model::{Plan, scenario};
@@ -19,9 +19,9 @@ use wirecost_runner::run::{self as runner, Ending, Extras, Interrupts};
 use wirecost_runner::store::{Store, folder_name};
 use wirecost_runner::utc_now;
 
-use super::Outcome;
 use super::validate::load_all;
-use crate::args::{RunArgs, WireArg};
+use super::{Outcome, calibrate};
+use crate::args::RunArgs;
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
 use crate::ui::{self, Ui};
@@ -48,9 +48,10 @@ pub fn run(args: &RunArgs) -> Outcome {
         return Ok(exit::OK);
     }
     let signals = watch_signals();
+    let mut calibration = None;
     let mut worst = exit::OK;
     for job in jobs {
-        let exit = run_job(&job, args, &signals)?;
+        let exit = run_job(&job, args, &signals, &mut calibration)?;
         if exit.0 > worst.0 {
             worst = exit;
         }
@@ -93,11 +94,7 @@ fn prepare(args: &RunArgs) -> Result<Vec<Job>, Failure> {
 
 fn override_scenario(args: &RunArgs, loaded: &mut Loaded) {
     if let Some(wire) = args.wire {
-        loaded.scenario.wire = match wire {
-            WireArg::Auto => Wire::Auto,
-            WireArg::Private => Wire::Private,
-            WireArg::Host => Wire::Host,
-        };
+        loaded.scenario.wire = wire.into();
     }
     if args.verify {
         for variant in &mut loaded.variants {
@@ -126,7 +123,7 @@ fn show_plan(job: &Job) {
 }
 
 /// Counts SIGINT and SIGTERM; the run looks at the count. The first one decides the exit code.
-fn watch_signals() -> Signals {
+pub(super) fn watch_signals() -> Signals {
     let signals = Signals::default();
     let shared = signals.clone();
     std::thread::spawn(move || {
@@ -150,20 +147,24 @@ fn watch_signals() -> Signals {
 
 /// What signals have asked for.
 #[derive(Clone, Default)]
-struct Signals {
-    count: Interrupts,
+pub(super) struct Signals {
+    pub(super) count: Interrupts,
     terminated: Arc<AtomicBool>,
 }
 
 impl Signals {
-    fn exit(&self) -> Exit {
+    pub(super) fn exit(&self) -> Exit {
         if self.terminated.load(SeqCst) { exit::TERMINATED } else { exit::INTERRUPTED }
     }
 }
 
-fn run_job(job: &Job, args: &RunArgs, signals: &Signals) -> Outcome {
+fn run_job(job: &Job, args: &RunArgs, signals: &Signals, calibration: &mut Option<Calibration>) -> Outcome {
     let started = utc_now();
     let store = if args.resume { unfinished(job, args)? } else { create(job, args, &started)? };
+    // Once for all files, and after everything that can be refused; numbers that mean nothing need none.
+    if calibration.is_none() && !args.no_calibrate && !args.verify {
+        *calibration = Some(calibrate::before_run(job.ground.wire, args.quiet, &signals.count)?);
+    }
     let mut provenance = provenance(job, &started);
     if let Ok(earlier) = load::read_dir(store.dir()) {
         // A resumed run began when its first part did, and with that command.
@@ -184,7 +185,7 @@ fn run_job(job: &Job, args: &RunArgs, signals: &Signals) -> Outcome {
     let ended = runner::run(&job.plan, &job.ground, &store, &command, extras, &signals.count, &mut ui);
     ui.finish();
     // Whatever ended it, what is finished becomes a record.
-    let record = assemble(job, store.trials()?, provenance);
+    let record = assemble(job, store.trials()?, provenance, calibration.clone());
     let run = write(&store, &record)?;
     let ending = ended.map_err(|error| {
         let failure = Failure::from(error);
@@ -255,7 +256,7 @@ fn provenance(job: &Job, started: &str) -> Provenance {
     }
 }
 
-fn assemble(job: &Job, trials: Vec<Trial>, mut provenance: Provenance) -> Record {
+fn assemble(job: &Job, trials: Vec<Trial>, mut provenance: Provenance, calibration: Option<Calibration>) -> Record {
     let plan = job.plan.clone();
     let cells = stats::summarise(&plan, &trials);
     let comparisons = stats::compare(&plan, &cells, &trials);
@@ -272,6 +273,9 @@ fn assemble(job: &Job, trials: Vec<Trial>, mut provenance: Provenance) -> Record
     if env!("WIRECOST_PROFILE") != "release" {
         warnings.push("debug build: CPU and latency are not those of the protocols".into());
     }
+    if let Some(calibration) = &calibration {
+        warnings.extend(calibrate::warnings(calibration, &plan, job.ground.client_cores.len()));
+    }
     provenance.finished_utc = utc_now();
     let scenario = &job.loaded.scenario;
     Record {
@@ -287,6 +291,7 @@ fn assemble(job: &Job, trials: Vec<Trial>, mut provenance: Provenance) -> Record
         comparisons,
         thresholds,
         warnings,
+        calibration,
     }
 }
 
