@@ -10,16 +10,20 @@
 //! | [`gate`] | whether a trial's numbers may be believed |
 //! | [`stats`] | what the numbers are, with intervals, and what may be said of differences |
 //! | [`theory`] | what they should be |
+//! | [`account`] | where the bytes went, and what a connection costs before its first message |
 //! | [`sentence`] | what was found, in words |
 //! | [`summary`] | the one table that every output shows |
 //! | [`chart`] | pictures, each titled with its finding |
 //! | [`html`], [`terminal`], [`export`] | the forms that people and programs read |
+//! | [`compare`] | what changed from one run to another |
 //! | [`index`] | a page over many records |
 //!
 //! What deliberately does not live here: measuring, running, writing to disk. A trial that a gate has voided is shown, greyed
 //! and with its reason, and feeds no number of any of these modules.
 
+pub mod account;
 pub mod chart;
+pub mod compare;
 pub mod export;
 pub mod format;
 pub mod gate;

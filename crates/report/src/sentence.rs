@@ -5,6 +5,7 @@ use wirecost_model::record::Trial;
 use wirecost_model::scenario::Workload;
 use wirecost_model::{Cell, Record};
 
+use crate::account;
 use crate::format;
 use crate::stats::ranking::{Place, Ranking};
 use crate::stats::{Metric, counting, ratio};
@@ -14,7 +15,7 @@ use crate::view::{self, Group};
 /// A sentence or two about one thing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sentence {
-    /// What it is about: `point`, `trials`, `latency`, `bytes`, `memory`, `trade`, `others`, `condition`.
+    /// What it is about: `point`, `trials`, `latency`, `bytes`, `set-up`, `cpu`, `memory`, `trade`, `others`, `condition`.
     pub about: &'static str,
     /// The words.
     pub text: String,
@@ -59,6 +60,8 @@ pub fn verdict(record: &Record) -> Vec<Sentence> {
         );
     }
     say("trade", poll_sentence(record, group));
+    say("set-up", Some(account::pay_off::sentences(record, group).join(" ")).filter(|text| !text.is_empty()));
+    say("cpu", account::marginal::cpu_sentence(record));
     say("memory", memory_sentence(record, group));
     say("others", payload_sentence(record, &groups));
     say("others", other_groups(record, &groups));

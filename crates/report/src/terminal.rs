@@ -242,13 +242,13 @@ fn shortened(text: &str, width: usize) -> String {
     text.chars().take(width - 1).chain(['…']).collect()
 }
 
-fn pad(text: &str, width: usize, right: bool) -> String {
+pub(crate) fn pad(text: &str, width: usize, right: bool) -> String {
     let blanks = " ".repeat(width.saturating_sub(text.chars().count()));
     if right { format!("{blanks}{text}") } else { format!("{text}{blanks}") }
 }
 
 /// Breaks at blanks; lines after the first are indented.
-fn wrap(text: &str, width: usize, indent: usize) -> String {
+pub(crate) fn wrap(text: &str, width: usize, indent: usize) -> String {
     let mut lines: Vec<String> = vec![String::new()];
     for word in text.split_whitespace() {
         let line = lines.last_mut().expect("never empty");
@@ -267,8 +267,9 @@ fn wrap(text: &str, width: usize, indent: usize) -> String {
 
 /// ANSI escapes, or none. Each line of its own, so that a pager or a cut keeps them whole.
 #[derive(Clone, Copy)]
-struct Paint {
-    colour: bool,
+pub(crate) struct Paint {
+    /// Whether escapes may be written.
+    pub(crate) colour: bool,
 }
 
 impl Paint {
@@ -281,16 +282,16 @@ impl Paint {
     fn plain(self, text: &str) -> String {
         text.to_string()
     }
-    fn bold(self, text: &str) -> String {
+    pub(crate) fn bold(self, text: &str) -> String {
         self.with("1", text)
     }
-    fn dim(self, text: &str) -> String {
+    pub(crate) fn dim(self, text: &str) -> String {
         self.with("2", text)
     }
-    fn red(self, text: &str) -> String {
+    pub(crate) fn red(self, text: &str) -> String {
         self.with("1;31", text)
     }
-    fn yellow(self, text: &str) -> String {
+    pub(crate) fn yellow(self, text: &str) -> String {
         self.with("33", text)
     }
 }

@@ -92,6 +92,39 @@ pub fn title(plan: &Plan, cell: &Cell) -> String {
     if rest.is_empty() { title } else { format!("{title} ({})", rest.join(", ")) }
 }
 
+/// One arm along an axis.
+#[derive(Debug, Clone)]
+pub struct Series<'a> {
+    /// What its cells are called within their groups.
+    pub title: String,
+    /// Its cells, in the order of the plan.
+    pub cells: Vec<&'a Cell>,
+}
+
+/// The arms along an axis, all other shared axes held at their last value.
+pub fn along<'a>(plan: &'a Plan, axis: &str) -> Vec<Series<'a>> {
+    let groups = groups(plan);
+    let Some(last) = groups.last() else { return Vec::new() };
+    let mut all: Vec<Series<'a>> = Vec::new();
+    for cell in plan.cells.iter().filter(|cell| cell.point.contains_key(axis)) {
+        if last.point.iter().any(|(name, value)| name != axis && cell.point.get(name) != Some(value)) {
+            continue;
+        }
+        let title = title(plan, cell);
+        match all.iter_mut().find(|series| series.title == title) {
+            Some(series) => series.cells.push(cell),
+            None => all.push(Series { title, cells: vec![cell] }),
+        }
+    }
+    all
+}
+
+/// The axis of rates, if the plan has one.
+pub fn rate_axis(plan: &Plan) -> Option<&str> {
+    let is_rate = |axis: &&String| axis.rsplit('.').next().is_some_and(|last| matches!(last, "rate" | "down" | "up"));
+    plan.cells.iter().flat_map(|cell| cell.point.keys()).find(is_rate).map(String::as_str)
+}
+
 /// What a cell is called anywhere: its title and its group.
 pub fn full_title(plan: &Plan, cell: &Cell) -> String {
     let group =
@@ -177,8 +210,13 @@ fn settings(plan: &Plan) -> String {
     let mut encryption: Vec<String> = plan.cells.iter().map(tls).collect();
     encryption.dedup();
     let encryption = if encryption.len() == 1 { encryption.remove(0) } else { "TLS as each arm says".into() };
-    let standard = plan.cells.iter().all(|cell| cell.config.stack == Stack::Standard);
-    format!("HTTP/1.1, {encryption}{}", if standard { ", standard client libraries" } else { "" })
+    let all = |stack: Stack| plan.cells.iter().all(|cell| cell.config.stack == stack);
+    let stack = match (all(Stack::Standard), all(Stack::Lean)) {
+        (true, _) => "standard client libraries",
+        (_, true) => "lean client",
+        _ => "client libraries as each arm says",
+    };
+    format!("HTTP/1.1, {encryption}, {stack}")
 }
 
 fn network(record: &Record) -> String {

@@ -1,33 +1,22 @@
 //! Bytes per delivered message, layer upon layer: absolute, and as share.
 
-use wirecost_model::{Cell, Layer, Record};
+use wirecost_model::{Cell, Record};
 
 use super::axis::{Axis, TICK_SIZE};
 use super::bars::{self, Rows};
 use super::canvas::{Anchor, Canvas, Ink, text_width};
 use super::{Absent, Chart, Drawn, Size, at, both, cells, shown_group};
+use crate::account::parts::{self, STACK};
 use crate::format;
 use crate::load::Run;
-use crate::stats::{counting, estimate, metric};
+use crate::stats::counting;
 use crate::table::{Column, Table};
 use crate::view;
 
 const WHAT: &str = "bytes per delivered message";
 
-/// Layers that are drawn as one, from the application down. Twelve colours cannot be told apart, eight just can.
-pub const STACK: [(&str, &[Layer]); 8] = [
-    ("payload", &[Layer::Payload]),
-    ("message framing", &[Layer::Framing]),
-    ("HTTP headers", &[Layer::RequestHead, Layer::ResponseHead]),
-    ("headers of empty polls", &[Layer::EmptyRequestHead, Layer::EmptyResponseHead]),
-    ("TLS", &[Layer::TlsHandshake, Layer::TlsRecord]),
-    ("TCP/IP headers of data", &[Layer::TcpData]),
-    ("pure ACKs", &[Layer::TcpAck]),
-    ("SYN, FIN, retransmits", &[Layer::TcpControl, Layer::Retransmit]),
-];
-
 /// Colours of the layers on light and on dark, and of text on them.
-const COLOURS: [[&str; 4]; 8] = [
+const COLOURS: [[&str; 4]; STACK.len()] = [
     ["#1f2a37", "#fff", "#dfe5ec", "#10141a"],
     ["#0f7f86", "#fff", "#3fb3b9", "#10141a"],
     ["#e39a2d", "#1b1b1b", "#e8a94a", "#10141a"],
@@ -74,22 +63,13 @@ struct Bar {
     title: String,
     void: bool,
     reconciled: bool,
-    parts: [f64; 8],
+    parts: [f64; STACK.len()],
 }
 
 impl Bar {
     fn of(record: &Record, cell: &Cell) -> Option<Bar> {
+        let parts = parts::of(record, cell)?;
         let trials = counting(cell.index, &record.trials);
-        let mut parts = [0.0; 8];
-        for (part, (_, layers)) in parts.iter_mut().zip(&STACK) {
-            let values: Vec<f64> = trials
-                .iter()
-                .filter_map(|trial| {
-                    layers.iter().map(|&layer| metric::layer_bytes_per_message(cell, trial, layer)).sum::<Option<f64>>()
-                })
-                .collect();
-            *part = estimate::median(&values)?;
-        }
         let reconciled = trials.iter().all(|trial| trial.ledger.interface.is_some());
         let void = trials.len() < record.trials.iter().filter(|trial| trial.cell == cell.index).count();
         Some(Bar { title: view::title(&record.plan, cell), void, reconciled, parts })
@@ -140,7 +120,7 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
         row.extend([format::number(bar.total()), format::number(bar.parts[0] / bar.total() * 100.0)]);
         table.push(row);
     }
-    Ok(Chart { id, title, reading, wide, narrow, table })
+    Ok(Chart { id, title, reading, wide, narrow, table, notes: parts::sentences(record, &group) })
 }
 
 fn title(bars: &[Bar]) -> String {

@@ -118,7 +118,25 @@ pub enum Mark {
     Up,
     /// ◆
     Diamond,
+    /// ✚
+    Cross,
 }
+
+/// Corners of a cross, from the upper left of its upper arm clockwise.
+const CROSS: [(f64, f64); 12] = [
+    (-0.42, -1.15),
+    (0.42, -1.15),
+    (0.42, -0.42),
+    (1.15, -0.42),
+    (1.15, 0.42),
+    (0.42, 0.42),
+    (0.42, 1.15),
+    (-0.42, 1.15),
+    (-0.42, 0.42),
+    (-1.15, 0.42),
+    (-1.15, -0.42),
+    (-0.42, -0.42),
+];
 
 /// A drawing in progress. Coordinates and sizes are CSS pixels, y downwards; a text's y is its middle.
 pub struct Canvas<'a> {
@@ -185,6 +203,7 @@ impl Canvas<'_> {
             Mark::Up => &[(0.0, -1.15), (1.1, 0.85), (-1.1, 0.85)],
             Mark::Down => &[(0.0, 1.15), (1.1, -0.85), (-1.1, -0.85)],
             Mark::Diamond => &[(0.0, -1.25), (1.25, 0.0), (0.0, 1.25), (-1.25, 0.0)],
+            Mark::Cross => &CROSS,
         };
         let corners: Vec<(i32, i32)> = corners.iter().map(|(dx, dy)| Self::at(x + dx * size, y + dy * size)).collect();
         self.area.draw(&Polygon::new(corners, Self::fill(ink, 1.0))).expect("drawing in memory");

@@ -85,7 +85,7 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
             bar.client.map_or("–".into(), interval),
         ]);
     }
-    Ok(Chart { id, title, reading, wide, narrow, table })
+    Ok(Chart { id, title, reading, wide, narrow, table, notes: Vec::new() })
 }
 
 fn paint(canvas: &Canvas<'_>, size: Size, bars: &[Bar<'_>]) {

@@ -1,7 +1,5 @@
 //! A panel of lines over one axis of the plan: what memory, load and sweep have in common.
 
-use std::collections::BTreeMap;
-
 use wirecost_model::scenario::Scalar;
 use wirecost_model::units::{Rate, Size as Bytes, Span};
 use wirecost_model::{Cell, Plan, Record};
@@ -55,21 +53,12 @@ pub struct Line {
 pub fn lines(record: &Record, axis: &str, value: impl Fn(&Cell) -> Option<f64>) -> Vec<Line> {
     let plan = &record.plan;
     let groups = view::groups(plan);
-    let Some(last) = groups.last() else { return Vec::new() };
-    let others: BTreeMap<&String, &Scalar> = last.point.iter().filter(|(name, _)| *name != axis).collect();
     let mut lines: Vec<Line> = Vec::new();
-    for cell in &plan.cells {
-        let held = others.iter().all(|(name, value)| cell.point.get(*name) == Some(*value));
-        let Some(at) = cell.point.get(axis).and_then(number).filter(|_| held) else { continue };
-        let title = view::title(plan, cell);
-        let Some(y) = value(cell) else { continue };
-        match lines.iter_mut().find(|line| line.title == title) {
-            Some(line) => line.points.push((at, y)),
-            None => {
-                let group = groups.iter().find(|g| g.cells.contains(&cell.index)).map(|g| g.cells.as_slice()).unwrap_or_default();
-                lines.push(Line { title, look: look::of(plan, cell, group), points: vec![(at, y)] });
-            }
-        }
+    for view::Series { title, cells } in view::along(plan, axis) {
+        let Some(first) = cells.first() else { continue };
+        let group = groups.iter().find(|g| g.cells.contains(&first.index)).map(|g| g.cells.as_slice()).unwrap_or_default();
+        let points = cells.iter().filter_map(|cell| Some((number(cell.point.get(axis)?)?, value(cell)?))).collect();
+        lines.push(Line { title, look: look::of(plan, first, group), points });
     }
     for line in &mut lines {
         line.points.sort_by(|a, b| a.0.total_cmp(&b.0));

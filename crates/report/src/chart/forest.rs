@@ -86,7 +86,7 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
             table.push(vec![block.metric.label.into(), title.clone(), ratio_text(comparison), verdict.into()]);
         }
     }
-    Ok(Chart { id, title, reading, wide, narrow, table })
+    Ok(Chart { id, title, reading, wide, narrow, table, notes: Vec::new() })
 }
 
 fn paint(canvas: &Canvas<'_>, size: Size, blocks: &[Block<'_>]) {

@@ -91,7 +91,7 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
     for p in &points {
         table.push(vec![p.title.clone(), format::number(p.bytes), ms(Some(p.p50_ns)), ms(p.theory_ns), ms(p.p99_ns)]);
     }
-    Ok(Chart { id, title, reading, wide, narrow, table })
+    Ok(Chart { id, title, reading, wide, narrow, table, notes: Vec::new() })
 }
 
 fn title(record: &Record, points: &[Point<'_>]) -> String {

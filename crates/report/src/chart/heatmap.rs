@@ -72,7 +72,7 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
     let columns = |size: Size| if size.narrow { 1 } else { 2usize.min(maps.len()) };
     let height = |size: Size| maps.len().div_ceil(columns(size)) as f64 * (PANEL + 44.0) + 24.0;
     let (wide, narrow) = both(&id, &title, &reading, height, |canvas, size| paint(canvas, &maps, columns(size)));
-    Ok(Chart { id, title, reading, wide, narrow, table: table(&maps) })
+    Ok(Chart { id, title, reading, wide, narrow, table: table(&maps), notes: Vec::new() })
 }
 
 fn title(maps: &[Map<'_>]) -> String {

@@ -7,6 +7,7 @@ use crate::format;
 use crate::load::Run;
 use crate::stats::ratio;
 use crate::table::{Column, Table};
+use crate::view;
 
 const WHAT: &str = "latency against the offered rate";
 
@@ -14,12 +15,7 @@ const WHAT: &str = "latency against the offered rate";
 pub fn draw(run: &Run, prefix: &str) -> Drawn {
     let record = &run.record;
     let absent = |why: &str| Absent { what: WHAT, why: why.into() };
-    let axis = record
-        .plan
-        .cells
-        .iter()
-        .flat_map(|cell| cell.point.keys())
-        .find(|axis| axis.rsplit('.').next().is_some_and(|last| matches!(last, "rate" | "down" | "up")));
+    let axis = view::rate_axis(&record.plan);
     let axis = axis.ok_or_else(|| absent("the plan has no axis of rates"))?;
     let ticks = curve::values(&record.plan, axis);
     // The highest percentile that all arms bear at all rates.
@@ -74,5 +70,5 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
             curve::key(canvas, &lines, frame.left, frame.bottom + 46.0);
         }
     });
-    Ok(Chart { id, title, reading, wide, narrow, table })
+    Ok(Chart { id, title, reading, wide, narrow, table, notes: Vec::new() })
 }

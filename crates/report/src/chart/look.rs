@@ -6,9 +6,9 @@ use wirecost_model::{Cell, Plan, TransportKind};
 
 use super::canvas::{Ink, Mark};
 
-/// Dash patterns at twice the size. The first three are those of the registry of transports; the others tell arms of the same
-/// transport apart.
-pub const DASHES: [&str; 7] = ["", "12 6", "16 8", "3 6", "18 6 3 6", "6 4", "24 6"];
+/// Dash patterns at twice the size. The first three and the last are those of the registry of transports; the others tell arms
+/// of the same transport apart.
+pub const DASHES: [&str; 8] = ["", "12 6", "16 8", "3 6", "18 6 3 6", "6 4", "24 6", "4 6"];
 
 /// The look of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,7 @@ pub fn mark(kind: TransportKind) -> Mark {
         TransportKind::HttpStream => Mark::Square,
         TransportKind::Sse => Mark::Up,
         TransportKind::Websocket => Mark::Diamond,
+        TransportKind::SocketIo => Mark::Cross,
     }
 }
 
@@ -47,7 +48,7 @@ pub fn of(plan: &Plan, cell: &Cell, group: &[usize]) -> Look {
     let before = group.iter().filter(|&&index| index < cell.index && plan.cells[index].config.transport == kind).count();
     let Ink::Series(number, _) = colour(kind) else { unreachable!("a transport's ink is a series") };
     let own = registry_dash(kind);
-    let others: Vec<u8> = (0..DASHES.len() as u8).filter(|&dash| dash != own && !(1..=2).contains(&dash)).collect();
+    let others: Vec<u8> = (0..DASHES.len() as u8).filter(|&dash| dash != own && !matches!(dash, 1 | 2 | 7)).collect();
     let dash = if before == 0 { own } else { others[before % others.len()] };
     Look { ink: Ink::Series(number, dash), mark: mark(kind) }
 }

@@ -5,6 +5,7 @@ use wirecost_model::Record;
 use super::axis::Frame;
 use super::curve::{self, Line, Panel};
 use super::{Absent, Chart, Drawn, Size, both};
+use crate::account::marginal;
 use crate::format;
 use crate::load::Run;
 use crate::table::{Column, Table};
@@ -12,15 +13,6 @@ use crate::view;
 
 const WHAT: &str = "memory against connections";
 const AXIS: &str = "clients";
-
-/// Slope of the least-squares line through points.
-fn slope(points: &[(f64, f64)]) -> Option<f64> {
-    let n = points.len() as f64;
-    let mean = |pick: fn(&(f64, f64)) -> f64| points.iter().map(pick).sum::<f64>() / n;
-    let (x, y) = (mean(|p| p.0), mean(|p| p.1));
-    let spread: f64 = points.iter().map(|p| (p.0 - x).powi(2)).sum();
-    (spread > 0.0).then(|| points.iter().map(|p| (p.0 - x) * (p.1 - y)).sum::<f64>() / spread)
-}
 
 /// Growth of memory in kB over clients, from a metric per connection.
 fn lines(record: &Record, metric: &str) -> Vec<Line> {
@@ -35,9 +27,11 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
     if ticks.len() < 2 {
         return Err(absent("the plan has no axis of clients"));
     }
-    let kernel = lines(record, "kernel_kb_per_connection");
     let mut lines = lines(record, "server_kb_per_connection");
-    let slopes: Vec<(String, f64)> = lines.iter().filter_map(|line| Some((line.title.clone(), slope(&line.points)?))).collect();
+    let fits = marginal::memory(record);
+    let fit = |title: &str| fits.iter().find(|fit| fit.title == title);
+    let slopes: Vec<(String, f64)> =
+        lines.iter().filter_map(|line| Some((line.title.clone(), fit(&line.title)?.server.slope))).collect();
     let by = |a: &&(String, f64), b: &&(String, f64)| a.1.total_cmp(&b.1);
     let (Some(least), Some(most)) = (slopes.iter().min_by(by), slopes.iter().max_by(by)) else {
         return Err(absent("memory was not read at two numbers of clients"));
@@ -58,14 +52,14 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
             ticks.iter().map(|(at, _)| line.points.iter().find(|p| p.0 == *at).map_or("–".into(), |p| format::number(p.1))),
         );
         row.push(format::number(*slope));
-        let kernel = kernel.iter().find(|other| other.title == line.title).and_then(|other| self::slope(&other.points));
-        row.push(kernel.map_or("–".into(), format::number));
+        let kernel = fit(&line.title).and_then(|fit| fit.other.as_ref());
+        row.push(kernel.map_or("–".into(), |kernel| format::number(kernel.slope)));
         table.push(row);
     }
     for (line, (title, slope)) in lines.iter_mut().zip(&slopes) {
         line.title = format!("{title}: {}", kb(*slope));
     }
-    let reading = "Resident memory of the server process at the end of the window, less what it had before any client came; the number at a line is its slope. The kernel's own memory for sockets is not in it; where it could be read, the table has it.".to_string();
+    let reading = "Resident memory of the server process at the end of the window, less what it had before any client came; the number at a line is the slope of the straight line through all its trials. The kernel's own memory for sockets is not in it; where it could be read, the table has it.".to_string();
     let id = format!("{prefix}memory");
     let height = |size: Size| if size.narrow { 330.0 + 18.0 * lines.len() as f64 } else { 380.0 };
     let (wide, narrow) = both(&id, &title, &reading, height, |canvas, size| {
@@ -88,16 +82,5 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
             curve::key(canvas, &lines, frame.left, frame.bottom + 46.0);
         }
     });
-    Ok(Chart { id, title, reading, wide, narrow, table })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_slope_is_that_of_the_line() {
-        assert_eq!(slope(&[(1.0, 5.0), (2.0, 7.0), (3.0, 9.0)]), Some(2.0));
-        assert_eq!(slope(&[(1.0, 5.0), (1.0, 7.0)]), None);
-    }
+    Ok(Chart { id, title, reading, wide, narrow, table, notes: Vec::new() })
 }

@@ -9,6 +9,7 @@ pub mod canvas;
 pub mod label;
 pub mod look;
 
+mod amortised;
 mod bytes;
 mod cpu;
 mod curve;
@@ -45,6 +46,8 @@ pub struct Chart {
     pub narrow: String,
     /// The same numbers.
     pub table: Table,
+    /// Sentences that belong beneath the drawing; mostly none.
+    pub notes: Vec<String>,
 }
 
 /// A picture, or why there is none.
@@ -64,7 +67,7 @@ pub const OVER_AXES: &[fn(&Run, &str) -> Drawn] = &[sweep::draw, memory::draw, l
 
 /// Charts of one condition.
 pub const OF_ONE_GROUP: &[fn(&Run, &str) -> Drawn] =
-    &[frontier::draw, percentile::draw, bytes::draw, cpu::draw, set_up::draw, heatmap::draw, forest::draw];
+    &[frontier::draw, percentile::draw, bytes::draw, cpu::draw, set_up::draw, amortised::draw, heatmap::draw, forest::draw];
 
 /// All charts of a run, in the order of the page. `prefix` keeps ids apart where a page shows several runs.
 pub fn all(run: &Run, prefix: &str) -> Vec<Drawn> {

@@ -61,7 +61,7 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
         |size| if size.narrow { 400.0 } else { 430.0 },
         |canvas, size| paint(canvas, size, &curves, noun),
     );
-    Ok(Chart { id, title, reading, wide, narrow, table: table(record, &curves) })
+    Ok(Chart { id, title, reading, wide, narrow, table: table(record, &curves), notes: Vec::new() })
 }
 
 fn title(curves: &[Curve<'_>], noun: &str) -> String {

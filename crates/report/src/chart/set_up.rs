@@ -1,11 +1,12 @@
 //! Set-up: what a connection costs before its first message, in bytes and in time.
 
-use wirecost_model::{Cell, Layer, Phase, Record};
+use wirecost_model::{Cell, Record};
 
 use super::axis::{Axis, TICK_SIZE};
 use super::bars::{self, Rows};
 use super::canvas::{Anchor, Canvas, Ink};
 use super::{Absent, Chart, Drawn, Size, at, both, cells, shown_group};
+use crate::account::set_up::{self as account, GROUPS};
 use crate::format;
 use crate::load::Run;
 use crate::stats::{counting, estimate};
@@ -15,13 +16,8 @@ use crate::view;
 
 const WHAT: &str = "set-up of a connection";
 
-/// Bytes of set-up by what they are for.
-const BYTES: [(&str, u8, &[Layer]); 4] = [
-    ("TCP/IP headers, handshake, ACKs", 5, &[Layer::TcpControl, Layer::TcpAck, Layer::TcpData, Layer::Retransmit]),
-    ("TLS", 4, &[Layer::TlsHandshake, Layer::TlsRecord]),
-    ("HTTP headers", 2, &[Layer::RequestHead, Layer::ResponseHead, Layer::EmptyRequestHead, Layer::EmptyResponseHead]),
-    ("framing and payload", 1, &[Layer::Framing, Layer::Payload]),
-];
+/// The layer colours that [`GROUPS`] are drawn in.
+const COLOURS: [u8; GROUPS.len()] = [5, 4, 2, 1];
 
 /// Stages of set-up, with the layer colour that each is drawn in.
 const STAGES: [(&str, u8); 4] =
@@ -31,7 +27,7 @@ const STAGES: [(&str, u8); 4] =
 struct Bar {
     title: String,
     void: bool,
-    /// Per connection, by [`BYTES`].
+    /// Per connection, by [`GROUPS`].
     bytes: Option<[f64; 4]>,
     /// By [`STAGES`], ns. Only the last where the client library does not show the others.
     stages: Option<[f64; 4]>,
@@ -42,22 +38,6 @@ impl Bar {
     fn of(record: &Record, cell: &Cell) -> Bar {
         let trials = counting(cell.index, &record.trials);
         let void = trials.len() < record.trials.iter().filter(|trial| trial.cell == cell.index).count();
-        let mut bytes = [0.0; 4];
-        let mut known = true;
-        for (sum, (_, _, layers)) in bytes.iter_mut().zip(&BYTES) {
-            let per_trial: Vec<f64> = trials
-                .iter()
-                .filter_map(|trial| {
-                    let connections = trial.ledger.phase(Phase::Setup).connections;
-                    let all = trial.ledger.bytes(|e| e.phase == Phase::Setup && layers.contains(&e.layer));
-                    (connections > 0).then(|| all as f64 / connections as f64)
-                })
-                .collect();
-            match estimate::median(&per_trial) {
-                Some(median) => *sum = median,
-                None => known = false,
-            }
-        }
         let mean = |tag: &str| {
             let values: Vec<f64> = trials.iter().filter_map(|trial| trial.latencies.get(tag)?.mean_ns).collect();
             estimate::median(&values)
@@ -70,7 +50,13 @@ impl Bar {
             None => [0.0, 0.0, 0.0, ready],
         });
         let round_trips = theory::set_up::first_byte(&cell.config);
-        Bar { title: view::title(&record.plan, cell), void, bytes: known.then_some(bytes), stages, round_trips }
+        Bar {
+            title: view::title(&record.plan, cell),
+            void,
+            bytes: account::bytes_per_connection(record, cell),
+            stages,
+            round_trips,
+        }
     }
 }
 
@@ -101,7 +87,7 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
     };
     let (wide, narrow) = both(&id, &title, &reading, height, |canvas, size| paint(canvas, size, &bars));
     let mut columns = vec![Column::words("arm")];
-    columns.extend(BYTES.iter().map(|(name, ..)| Column::numbers(name, "B")));
+    columns.extend(GROUPS.iter().map(|(name, _)| Column::numbers(name, "B")));
     columns.push(Column::numbers("sum", "B"));
     columns.extend(STAGES[..3].iter().map(|(name, _)| Column::numbers(name, "µs")));
     columns.extend([Column::numbers("ready", "µs"), Column::numbers("round trips to the first byte, theory", "")]);
@@ -118,7 +104,7 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
         row.extend([total(&bar.stages).map_or("–".into(), |ns| format::number(ns / 1e3)), bar.round_trips.to_string()]);
         table.push(row);
     }
-    Ok(Chart { id, title, reading, wide, narrow, table })
+    Ok(Chart { id, title, reading, wide, narrow, table, notes: Vec::new() })
 }
 
 fn title(bars: &[Bar]) -> String {
@@ -141,9 +127,9 @@ fn title(bars: &[Bar]) -> String {
 
 fn key(canvas: Option<&Canvas<'_>>, size: Size, bars: &[Bar]) -> f64 {
     let mut items: Vec<(Ink, String)> = Vec::new();
-    for (n, (name, layer, _)) in BYTES.iter().enumerate() {
+    for (n, ((name, _), colour)) in GROUPS.iter().zip(COLOURS).enumerate() {
         if bars.iter().any(|bar| bar.bytes.is_some_and(|parts| parts[n] > 0.0)) {
-            items.push((Ink::Layer(*layer), name.to_string()));
+            items.push((Ink::Layer(colour), name.to_string()));
         }
     }
     if bars.iter().any(|bar| bar.stages.is_some_and(|stages| stages[3] > 0.0)) {
@@ -167,7 +153,7 @@ fn paint(canvas: &Canvas<'_>, size: Size, bars: &[Bar]) {
         right.frame.left = left.frame.right + 70.0;
         right.frame.right = right.frame.left + width;
     }
-    let inks: [Ink; 4] = std::array::from_fn(|n| Ink::Layer(BYTES[n].1));
+    let inks: [Ink; 4] = std::array::from_fn(|n| Ink::Layer(COLOURS[n]));
     panel(canvas, size, &left, "bytes per connection", bars, |bar| &bar.bytes, inks, format::bytes, format::bytes_tick, true);
     let inks: [Ink; 4] = std::array::from_fn(|n| Ink::Layer(STAGES[n].1));
     panel(

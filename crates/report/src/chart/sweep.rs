@@ -114,5 +114,5 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
         }
         curve::key(canvas, lines, 8.0, canvas.height - 18.0 * lines.len() as f64 - 4.0);
     });
-    Ok(Chart { id, title, reading, wide, narrow, table })
+    Ok(Chart { id, title, reading, wide, narrow, table, notes: Vec::new() })
 }

@@ -39,15 +39,30 @@ pub fn of(record: &Record) -> String {
     )
 }
 
+/// A suite that is being written.
 #[derive(Default)]
-struct Suite {
-    tests: usize,
-    failures: usize,
+pub(crate) struct Suite {
+    pub(crate) tests: usize,
+    pub(crate) failures: usize,
+    skipped: usize,
     cases: String,
 }
 
 impl Suite {
-    fn case(&mut self, class: &str, name: &str, failure: Option<String>) {
+    /// A case that nothing can be said of, and why.
+    pub(crate) fn skip(&mut self, class: &str, name: &str, why: &str) {
+        self.tests += 1;
+        self.skipped += 1;
+        self.cases += &format!(
+            "    <testcase classname=\"{}\" name=\"{}\"><skipped message=\"{}\"/></testcase>\n",
+            escape(class),
+            escape(name),
+            escape(why)
+        );
+    }
+
+    /// A case, and why it failed if it did.
+    pub(crate) fn case(&mut self, class: &str, name: &str, failure: Option<String>) {
         self.tests += 1;
         let head = format!("    <testcase classname=\"{}\" name=\"{}\"", escape(class), escape(name));
         match failure {
@@ -64,9 +79,11 @@ impl Suite {
         }
     }
 
-    fn xml(&self, name: &str) -> String {
+    /// The suite as an element.
+    pub(crate) fn xml(&self, name: &str) -> String {
+        let skipped = if self.skipped > 0 { format!(" skipped=\"{}\"", self.skipped) } else { String::new() };
         format!(
-            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"0\">\n{}  </testsuite>\n",
+            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"0\"{skipped}>\n{}  </testsuite>\n",
             escape(name),
             self.tests,
             self.failures,
@@ -76,7 +93,7 @@ impl Suite {
 }
 
 /// Characters that XML reserves; control characters that it forbids are left out.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
         match c {

@@ -2,6 +2,7 @@
 
 use wirecost_model::Record;
 
+use crate::account;
 use crate::format;
 use crate::gate;
 use crate::load::Run;
@@ -58,6 +59,7 @@ pub fn of(record: &Record) -> String {
         out.push('\n');
     }
     out += &legend(record);
+    out += &ledger(record);
     if !record.thresholds.is_empty() {
         out += "\n## Thresholds\n\n";
         for threshold in &record.thresholds {
@@ -87,6 +89,31 @@ pub fn of(record: &Record) -> String {
         provenance.started_utc,
         provenance.finished_utc
     );
+    out
+}
+
+/// Where the bytes went, and set-up as an account of its own, under the condition that the verdict speaks of.
+fn ledger(record: &Record) -> String {
+    let Some(group) = view::groups(&record.plan).pop() else { return String::new() };
+    let at = if group.label().is_empty() { String::new() } else { format!(" at {}", group.label()) };
+    let mut out = String::new();
+    let sentences = account::parts::sentences(record, &group);
+    if !sentences.is_empty() {
+        out += &format!("\n## Where the bytes went{at}\n\n");
+        sentences.iter().for_each(|sentence| out += &format!("- {sentence}\n"));
+    }
+    if let Some(table) = account::set_up::table(record, &group) {
+        out += &format!("\n## Set-up{at}\n\n{}\n{}\n", table.markdown(), account::set_up::READING);
+    }
+    let slopes = [
+        (account::marginal::cpu_sentence(record), account::marginal::cpu_table(record)),
+        (account::marginal::memory_sentence(record), account::marginal::memory_table(record)),
+    ];
+    let slopes: String =
+        slopes.into_iter().filter_map(|(sentence, table)| Some(format!("{}\n\n{}\n", sentence?, table?.markdown()))).collect();
+    if !slopes.is_empty() {
+        out += &format!("\n## One more\n\n{slopes}{}\n", account::marginal::READING);
+    }
     out
 }
 
@@ -129,7 +156,7 @@ fn table(summary: &Summary, rows: &[Row]) -> Table {
 fn legend(record: &Record) -> String {
     let baseline = record.plan.cells.iter().find(|cell| cell.config.name == record.plan.baseline).map(view::arm_title);
     format!(
-        "Medians over trials. Beneath: ratio to {} with its 95 % interval; × times as much, ÷ that part of it, `=` the same within 5 %, `~` not distinguishable, or too few trials to tell. – not measured, or fewer than ten samples beyond the percentile. Wire bytes include TCP, IP and Ethernet headers, both directions.\n",
+        "Medians over trials. Beneath: ratio to {} with its 95 % interval; × times as much, ÷ that part of it, `=` the same within 5 %, `~` not distinguishable, or too few trials to tell. – not measured, or fewer than ten samples beyond the percentile. Wire bytes include TCP and IP headers, not Ethernet's 14 bytes a packet, both directions.\n",
         baseline.unwrap_or_else(|| record.plan.baseline.clone())
     )
 }

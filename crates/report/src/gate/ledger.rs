@@ -15,6 +15,13 @@ pub const RESIDUAL: Gate = Gate {
         let Some(interface) = trial.ledger.interface else {
             return Finding::not_measured("not reconciled: without a private network the interface carries others' packets too");
         };
+        if interface.is_explained_by_reordering() {
+            return Finding::passed(format!(
+                "residual {} B and 0 frames: SACK blocks, because two cores delivered {} out of order",
+                fixed(interface.residual_bytes() as f64, 0),
+                crate::format::plural(interface.out_of_order_segments, "segment")
+            ));
+        }
         let frames = interface.frames as i64 - interface.ledger_frames as i64;
         Finding::judge(
             interface.residual_bytes() == 0 && frames == 0,

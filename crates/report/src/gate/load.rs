@@ -11,8 +11,12 @@ use crate::load::DELIVERY;
 
 /// How far the sent messages may be from the planned ones.
 pub const RATE_TOLERANCE: f64 = 0.01;
-/// Lateness that is always allowed, ns: about what a timer costs.
-pub const LAG_FLOOR_NS: f64 = 100_000.0;
+/// Lateness that is always allowed to the publisher, ns: about what a timer costs. It has a thread of its own.
+pub const PUBLISH_LAG_FLOOR_NS: f64 = 100_000.0;
+/// Lateness that is always allowed to the load generator's pacer, ns. It shares its thread with the clients that it paces: a
+/// message that arrives for ten of them at once is ahead of it in the queue. Nothing hides in that, because `delivery` counts
+/// from the due time: the lateness is in it.
+pub const PACER_LAG_FLOOR_NS: f64 = 500_000.0;
 /// Lateness that is allowed as a share of the median delivery.
 pub const LAG_SHARE: f64 = 0.05;
 /// Share of polls or ticks that may be missed.
@@ -47,7 +51,7 @@ pub const PUBLISH_LAG: Gate = Gate {
     name: "publish_lag",
     what: "the publisher's lateness at p99 is below 100 µs or 5 % of the median delivery, whichever is more",
     check: |cell, trial| match cell.workload {
-        Workload::Push(_) | Workload::Duplex(_) => lag(trial, "publish_lag"),
+        Workload::Push(_) | Workload::Duplex(_) => lag(trial, "publish_lag", PUBLISH_LAG_FLOOR_NS),
         _ => Finding::not_measured("the server does not publish in this workload"),
     },
 };
@@ -55,15 +59,15 @@ pub const PUBLISH_LAG: Gate = Gate {
 /// The load generator's pacer is on time.
 pub const PACER_LAG: Gate = Gate {
     name: "pacer_lag",
-    what: "the load generator's lateness at p99 is below 100 µs or 5 % of the median delivery, whichever is more",
+    what: "the load generator's lateness at p99 is below 500 µs or 5 % of the median delivery, whichever is more",
     check: |cell, trial| match cell.workload {
-        Workload::Upload(_) | Workload::Duplex(_) => lag(trial, "pacer_lag"),
+        Workload::Upload(_) | Workload::Duplex(_) => lag(trial, "pacer_lag", PACER_LAG_FLOOR_NS),
         _ => Finding::not_measured("the load generator does not pace messages in this workload"),
     },
 };
 
 /// Judged at p99 where 1,000 samples bear it, else at the highest percentile that they do bear.
-fn lag(trial: &Trial, tag: &str) -> Finding {
+fn lag(trial: &Trial, tag: &str, floor_ns: f64) -> Finding {
     let Some(latency) = trial.latencies.get(tag) else {
         return Finding::failed(
             format!("no `{tag}` was recorded, so nobody knows whether messages left on time"),
@@ -74,7 +78,7 @@ fn lag(trial: &Trial, tag: &str) -> Finding {
         return Finding::not_measured(format!("{} samples bear no percentile", latency.count));
     };
     let delivery = trial.latencies.get(DELIVERY).and_then(|delivery| delivery.quantile(0.5));
-    let allowed = LAG_FLOOR_NS.max(LAG_SHARE * delivery.unwrap_or(0) as f64);
+    let allowed = floor_ns.max(LAG_SHARE * delivery.unwrap_or(0) as f64);
     let least = if quantile.q < 0.99 { format!(" ({} samples bear no p99)", count(latency.count)) } else { String::new() };
     Finding::judge(
         (quantile.value_ns as f64) < allowed,
@@ -147,13 +151,20 @@ pub const MISSED_POLLS: Gate = Gate {
 /// The load generator is not the bottleneck.
 pub const CLIENT_CPU: Gate = Gate {
     name: "client_cpu",
-    what: "the load generator used less than 70 % of the one core that it runs on",
+    what: "the load generator used less than 70 % of the one core that it runs on; in a closed loop this is told, not judged",
     check: |_, trial| {
         let window = trial.ledger.duration_ns(Phase::Steady);
         if window == 0 || trial.client.cpu_ns == 0 {
             return Finding::not_measured("the load generator's CPU time was not read");
         }
         let share = trial.client.cpu_ns as f64 / window as f64;
+        if trial.closed_loop {
+            // It asks as fast as it is answered, so it takes what it can get: that is the workload, not a fault.
+            return Finding::not_measured(format!(
+                "{} of a core; in a closed loop the client runs as fast as it can, so this is told and not judged",
+                percent(share)
+            ));
+        }
         Finding::judge(
             share < CLIENT_CPU_LIMIT,
             format!("{} of a core, less than 70 % is allowed", percent(share)),
@@ -221,8 +232,9 @@ mod tests {
                 t.latencies.insert("pacer_lag".into(), lateness(0.99, ns));
             })
         };
-        assert_eq!(upload(50_000), Passed);
-        assert_eq!(upload(500_000), Failed);
+        // It may be later than a publisher: the clients are on its thread.
+        assert_eq!(upload(499_000), Passed);
+        assert_eq!(upload(600_000), Failed);
     }
 
     #[test]
@@ -251,5 +263,15 @@ mod tests {
             Failed
         );
         assert_eq!(outcome(&CLIENT_CPU, "websocket", |_, t| t.client.cpu_ns = 0), NotMeasured);
+    }
+
+    #[test]
+    fn a_closed_loop_may_use_all_it_can_get_and_says_how_much() {
+        let seen = finding(&CLIENT_CPU, "websocket", |_, t| {
+            t.closed_loop = true;
+            t.client.cpu_ns = t.ledger.duration_ns(Phase::Steady) * 9 / 10;
+        });
+        assert_eq!(seen.outcome, NotMeasured);
+        assert!(seen.seen.starts_with("90 % of a core; in a closed loop"), "{}", seen.seen);
     }
 }

@@ -5,6 +5,7 @@
 
 mod accounting;
 mod ledger;
+mod little;
 mod load;
 mod machine;
 mod protocol;
@@ -15,7 +16,8 @@ use wirecost_model::{Cell, Plan};
 
 use crate::view;
 
-pub use load::{CLIENT_CPU_LIMIT, LAG_FLOOR_NS, LAG_SHARE, MISSED_LIMIT, RATE_TOLERANCE};
+pub use little::LITTLE_TOLERANCE;
+pub use load::{CLIENT_CPU_LIMIT, LAG_SHARE, MISSED_LIMIT, PACER_LAG_FLOOR_NS, PUBLISH_LAG_FLOOR_NS, RATE_TOLERANCE};
 pub use machine::STEAL_LIMIT;
 pub use time::NEGATIVE_LATENCY;
 
@@ -71,6 +73,7 @@ pub const GATES: &[Gate] = &[
     load::MISSED_TICKS,
     load::MISSED_POLLS,
     load::CLIENT_CPU,
+    little::LITTLES_LAW,
     accounting::ACCOUNTED,
     accounting::LOST,
     accounting::DUPLICATED,

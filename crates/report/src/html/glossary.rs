@@ -15,7 +15,7 @@ const WORDS: &[(&str, &str)] = &[
     ),
     (
         "wire bytes",
-        "All bytes of the measured window in both directions: payload, framing, headers, TLS, TCP, IP and Ethernet headers, acknowledgements.",
+        "All bytes of the measured window in both directions: payload, framing, headers, TLS, TCP and IP headers, acknowledgements. Link headers are not in it: a real Ethernet adds 14 bytes to each packet.",
     ),
     ("payload", "What the application sends. Everything else is overhead."),
     (

@@ -1,9 +1,13 @@
 //! The page: head, the order of sections, foot.
 
+use wirecost_model::Record;
+
 use super::{glossary, headers, numbers, provenance, section, table, validity, verdict};
+use crate::account;
 use crate::chart::{self, canvas::escape, look};
 use crate::format;
 use crate::load::Run;
+use crate::view;
 
 /// A whole document around a body.
 pub fn document(title: &str, body: &str) -> String {
@@ -26,6 +30,8 @@ pub fn run(run: &Run, prefix: &str) -> String {
     let sections = [
         ("verdict", "Verdict", verdict::body(record)),
         ("numbers", "Numbers", numbers::body(record)),
+        ("connections", "Set-up", set_up(record)),
+        ("slopes", "One more", slopes(record)),
         ("charts", "Charts", charts),
         ("analysis", "Analysis", prose(&record.analysis)),
         ("validity", "Validity", validity::body(record)),
@@ -56,6 +62,42 @@ fn prose(text: &str) -> String {
     text.split("\n\n").map(str::trim).filter(|p| !p.is_empty()).map(|p| format!("<p>{}</p>", escape(p))).collect()
 }
 
+/// Sentences beneath a drawing.
+fn notes(notes: &[String]) -> String {
+    if notes.is_empty() {
+        return String::new();
+    }
+    let items: String = notes.iter().map(|note| format!("<li>{}</li>", escape(note))).collect();
+    format!("<ul class=\"plain notes\">{items}</ul>")
+}
+
+/// What a connection costs before its first message, under the condition that the charts show.
+fn set_up(record: &Record) -> String {
+    let Some(group) = view::groups(&record.plan).pop() else { return String::new() };
+    let Some(account) = account::set_up::table(record, &group) else { return String::new() };
+    let at = if group.label().is_empty() { String::new() } else { format!(" at {}", group.label()) };
+    format!(
+        "{}<p class=\"note\">{}</p>",
+        table(&account, &format!("What a connection costs{at}")),
+        escape(account::set_up::READING)
+    )
+}
+
+/// What one message more costs, and one connection more, where axes tell.
+fn slopes(record: &Record) -> String {
+    let parts = [
+        (account::marginal::cpu_sentence(record), account::marginal::cpu_table(record), "CPU time of one message more"),
+        (account::marginal::memory_sentence(record), account::marginal::memory_table(record), "Memory of one connection more"),
+    ];
+    let mut out = String::new();
+    for (sentence, slopes, caption) in parts {
+        if let (Some(sentence), Some(slopes)) = (sentence, slopes) {
+            out += &format!("<p>{}</p>{}", escape(&sentence), table(&slopes, caption));
+        }
+    }
+    if out.is_empty() { out } else { format!("{out}<p class=\"note\">{}</p>", escape(account::marginal::READING)) }
+}
+
 fn charts(run: &Run, prefix: &str) -> String {
     let mut out = String::new();
     let mut absent = Vec::new();
@@ -63,11 +105,12 @@ fn charts(run: &Run, prefix: &str) -> String {
         match drawn {
             Ok(chart) => {
                 out += &format!(
-                    "<figure><h3>{}</h3><p class=\"reading\">{}</p>{}{}<details><summary>The numbers of this chart</summary>{}</details></figure>",
+                    "<figure><h3>{}</h3><p class=\"reading\">{}</p>{}{}{}<details><summary>The numbers of this chart</summary>{}</details></figure>",
                     escape(&format::capital(&chart.title)),
                     escape(&chart.reading),
                     chart.wide,
                     chart.narrow,
+                    notes(&chart.notes),
                     table(&chart.table, &chart.title)
                 );
             }

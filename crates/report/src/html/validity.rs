@@ -55,16 +55,18 @@ pub fn body(record: &Record) -> String {
         .collect();
     lines.sort_by_key(Line::rank);
     let failed = lines.iter().filter(|line| line.failed > 0).count();
+    // A record of an older version has not heard of every check.
+    let made = lines.iter().filter(|line| line.failed + line.passed + line.unmeasured > 0).count();
     let trials = format::plural(record.trials.len() as u64, "trial");
     let intro = if failed == 0 {
         format!(
             "{} checks were made of each of {trials}, and none failed. A failed check voids its trial: it is shown and counts for nothing.",
-            lines.len()
+            made
         )
     } else {
         format!(
             "{failed} of {} checks failed in at least one of {trials}. A failed check voids its trial: it is shown and counts for nothing.",
-            lines.len()
+            made
         )
     };
     let mut rows = String::new();

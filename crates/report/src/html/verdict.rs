@@ -52,6 +52,8 @@ pub fn body(record: &Record) -> String {
         let word = match sentence.about {
             "latency" => "Latency",
             "bytes" => "Bytes",
+            "set-up" => "Set-up",
+            "cpu" => "CPU",
             "memory" => "Memory",
             "trade" => "Trade",
             _ => "Elsewhere",

@@ -274,7 +274,7 @@ pub fn messages(cell: &Cell, trial: &Trial) -> Option<f64> {
     (number > 0).then_some(number as f64)
 }
 
-/// Bytes of all layers, both directions, in the measured window, TCP/IP and link headers included.
+/// Bytes of all layers, both directions, in the measured window, TCP/IP headers included, link headers not.
 fn wire_bytes(trial: &Trial) -> Option<f64> {
     steady(trial)?;
     Some(trial.ledger.bytes(|entry| entry.phase == Phase::Steady) as f64)

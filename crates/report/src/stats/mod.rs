@@ -9,6 +9,7 @@
 //! | `metric` | what is computed from a trial, by name |
 //! | `estimate` | a median over trials with its interval |
 //! | `ratio` | a ratio of two cells with its interval, and the verdict |
+//! | `slope` | what one more costs: a straight line through trials |
 //! | `ranking` | which cells lead a group, and which cannot be told from the leader |
 //! | `threshold` | whether a scenario's conditions hold |
 
@@ -16,6 +17,7 @@ pub mod estimate;
 pub mod metric;
 pub mod ranking;
 pub mod ratio;
+pub mod slope;
 pub mod student;
 pub mod threshold;
 

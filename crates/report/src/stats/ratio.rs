@@ -35,6 +35,10 @@ pub struct Ratio {
     pub pairs: usize,
     /// Deviations of resampled mean log ratios from the mean, sorted.
     deviations: Vec<f64>,
+    /// What they are to be multiplied by, because resampling n values knows a spread of n and not of n − 1.
+    correction: f64,
+    /// Degrees of freedom of that spread.
+    degrees: u32,
 }
 
 /// The ratio of a metric between two cells, over the blocks in which both have a trial that counts. `None` where there is no
@@ -67,18 +71,60 @@ pub fn of_pairs(pairs: &[(f64, f64)], rng: &mut Rng) -> Option<Ratio> {
         }));
         deviations.sort_by(f64::total_cmp);
     }
-    let mut ratio = Ratio { ratio: mean.exp(), interval: None, pairs: n, deviations };
-    ratio.interval = ratio.log_interval(ALPHA).map(|[low, high]| [low.exp(), high.exp()]);
-    Some(ratio)
+    let correction = (n as f64 / (n as f64 - 1.0)).sqrt();
+    Some(Ratio { ratio: mean.exp(), interval: None, pairs: n, deviations, correction, degrees: n as u32 - 1 }.with_interval())
+}
+
+/// The ratio of values that are not paired, such as those of two runs: of their geometric means. Each side is resampled by
+/// itself; the degrees of freedom are Welch's, because the two need not spread alike. `None` where a value is not positive.
+pub fn of_samples(own: &[f64], base: &[f64], rng: &mut Rng) -> Option<Ratio> {
+    let side = |values: &[f64]| -> Option<(Vec<f64>, f64)> {
+        let logs: Vec<f64> = values.iter().filter(|value| **value > 0.0).map(|value| value.ln()).collect();
+        let mean = logs.iter().sum::<f64>() / logs.len() as f64;
+        (!logs.is_empty() && logs.len() == values.len()).then_some((logs, mean))
+    };
+    let sides = [side(own)?, side(base)?];
+    let pairs = own.len().min(base.len());
+    let mut deviations = Vec::new();
+    let mut degrees = 0;
+    if pairs >= LEAST_PAIRS {
+        let mut resampled = |(logs, mean): &(Vec<f64>, f64)| {
+            let n = logs.len();
+            let sum: f64 = (0..n).map(|_| logs[rng.below(n as u64) as usize] - mean).sum();
+            sum / n as f64 * (n as f64 / (n as f64 - 1.0)).sqrt()
+        };
+        deviations.extend((0..RESAMPLES).map(|_| resampled(&sides[0]) - resampled(&sides[1])));
+        deviations.sort_by(f64::total_cmp);
+        degrees = welch(&sides);
+    }
+    let ratio = (sides[0].1 - sides[1].1).exp();
+    Some(Ratio { ratio, interval: None, pairs, deviations, correction: 1.0, degrees }.with_interval())
+}
+
+/// Welch's degrees of freedom, rounded down; those of a common spread where there is none.
+fn welch(sides: &[(Vec<f64>, f64); 2]) -> u32 {
+    let [a, b] = [0, 1].map(|at: usize| {
+        let (logs, mean) = &sides[at];
+        let n = logs.len() as f64;
+        (logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (n - 1.0) / n, n - 1.0)
+    });
+    // What the last bit of a mean leaves is no spread.
+    let spread = a.0 + b.0 > 1e-24;
+    let degrees = if spread { (a.0 + b.0).powi(2) / (a.0 * a.0 / a.1 + b.0 * b.0 / b.1) } else { a.1 + b.1 };
+    degrees.floor().max(1.0) as u32
 }
 
 impl Ratio {
+    fn with_interval(mut self) -> Ratio {
+        self.interval = self.log_interval(ALPHA).map(|[low, high]| [low.exp(), high.exp()]);
+        self
+    }
+
     /// Interval of the log ratio that misses with probability `alpha`.
     fn log_interval(&self, alpha: f64) -> Option<[f64; 2]> {
         let last = self.deviations.len().checked_sub(1)?;
-        let n = self.pairs as f64;
         let tail = 1.0 - alpha / 2.0;
-        let widening = (n / (n - 1.0)).sqrt() * student::quantile(tail, self.pairs as u32 - 1) / student::normal_quantile(tail);
+        let widening = self.correction * student::quantile(tail, self.degrees) / student::normal_quantile(tail);
         let rank = (alpha / 2.0 * last as f64).floor() as usize;
         let mean = self.ratio.ln();
         Some([mean + widening * self.deviations[rank], mean + widening * self.deviations[last - rank]])
@@ -103,11 +149,16 @@ impl Ratio {
 /// fails. `Different` also needs a ratio beyond the margin; `Equivalent` needs the whole (uncorrected) interval within it.
 /// Ratios without an interval are not tested, are inconclusive, and cost the others nothing.
 pub fn verdicts(ratios: &[&Ratio]) -> Vec<Verdict> {
+    verdicts_within(ratios, MARGIN)
+}
+
+/// The same with a practical margin of the caller's: 0.05 for 5 %.
+pub fn verdicts_within(ratios: &[&Ratio], margin: f64) -> Vec<Verdict> {
     let mut order: Vec<usize> = (0..ratios.len()).filter(|&index| ratios[index].interval.is_some()).collect();
     order.sort_by(|&a, &b| ratios[b].strength().total_cmp(&ratios[a].strength()).then(a.cmp(&b)));
     let mut all = vec![Verdict::Inconclusive; ratios.len()];
     let mut rejecting = true;
-    let margin = MARGIN.ln_1p();
+    let margin = margin.ln_1p();
     for (step, &index) in order.iter().enumerate() {
         let ratio = ratios[index];
         rejecting &= ratio.excludes_one(ALPHA / (order.len() - step) as f64);
@@ -151,6 +202,42 @@ mod tests {
                 "{wrong} of {TRIES} with {n} trials"
             );
         }
+    }
+
+    #[test]
+    fn equals_of_two_runs_are_rarely_called_different_even_if_they_do_not_spread_alike() {
+        let mut rng = Rng::new(43, 0);
+        for (n, m, spreads) in [(6, 6, [0.2, 0.2]), (6, 10, [0.3, 0.1])] {
+            let mut wrong = 0;
+            const TRIES: usize = 600;
+            for _ in 0..TRIES {
+                let own: Vec<f64> = pairs(1.0, spreads[0], n, &mut rng).iter().map(|p| p.0).collect();
+                let base: Vec<f64> = pairs(1.0, spreads[1], m, &mut rng).iter().map(|p| p.0).collect();
+                wrong +=
+                    usize::from(verdicts(&[&of_samples(&own, &base, &mut Rng::new(1, 1)).unwrap()])[0] == Verdict::Different);
+            }
+            assert!(
+                wrong as f64 / TRIES as f64 <= 0.05 + 2.0 * (0.05f64 * 0.95 / TRIES as f64).sqrt(),
+                "{wrong} of {TRIES} with {n} and {m} trials"
+            );
+        }
+    }
+
+    #[test]
+    fn unpaired_values_have_a_ratio_of_their_means_and_few_or_no_values_have_less() {
+        let ratio = of_samples(&[200.0; 6], &[100.0; 7], &mut Rng::new(1, 1)).unwrap();
+        assert!((ratio.ratio - 2.0).abs() < 1e-12 && ratio.interval.is_some());
+        assert_eq!((ratio.degrees, verdicts(&[&ratio])[0]), (11, Verdict::Different));
+        let [low, high] = of_samples(&[101.0; 6], &[100.0; 6], &mut Rng::new(1, 1)).unwrap().interval.unwrap();
+        assert!((low - 1.01).abs() < 1e-9 && (high - 1.01).abs() < 1e-9);
+        assert!(of_samples(&[200.0; 5], &[100.0; 9], &mut Rng::new(1, 1)).unwrap().interval.is_none());
+        assert!(
+            of_samples(&[], &[1.0], &mut Rng::new(1, 1)).is_none() && of_samples(&[0.0], &[1.0], &mut Rng::new(1, 1)).is_none()
+        );
+        // A margin of the caller's.
+        let slight = of_samples(&[108.0, 107.0, 109.0, 108.0, 107.5, 108.5], &[100.0; 6], &mut Rng::new(1, 1)).unwrap();
+        assert_eq!(verdicts_within(&[&slight], 0.05), [Verdict::Different]);
+        assert_eq!(verdicts_within(&[&slight], 0.15), [Verdict::Equivalent]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub mod push;
 pub mod set_up;
 pub mod short_poll;
 
-use wirecost_model::scenario::{Audience, Workload};
+use wirecost_model::scenario::{Audience, Via, Workload};
 use wirecost_model::schedule::Arrivals;
 use wirecost_model::transport::Initiative;
 use wirecost_model::{Cell, TransportKind};
@@ -95,6 +95,8 @@ pub fn expectation(cell: &Cell) -> Option<Expectation> {
                 empty_fraction: Some(empty),
             })
         }
+        // A held GET that is answered, asked again and kept alive by heartbeats: no closed form here has all of that.
+        TransportKind::SocketIo if !cell.config.via.contains(&Via::Websocket) => None,
         kind => {
             debug_assert_eq!(kind.row().initiative, Initiative::Push);
             let at_once = push::delivery_s(0.0, 0.0);

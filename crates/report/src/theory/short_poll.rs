@@ -133,13 +133,13 @@ mod tests {
             request_bytes: 100.0,
             empty_response_bytes: 50.0,
             full_response_bytes: 150.0,
-            segment_bytes: 66.0,
+            segment_bytes: 52.0,
             acks_per_exchange: 1.0,
             message_bytes: 130.0,
         };
         let poll = ShortPoll { period_s: 1.0, server_s: 0.0, delay_s: 0.0 };
-        assert!((poll.bytes_per_s(2.0, Process::Periodic, &sizes) - (100.0 + 150.0 + 198.0 + 260.0)).abs() < 1e-9);
+        assert!((poll.bytes_per_s(2.0, Process::Periodic, &sizes) - (100.0 + 150.0 + 156.0 + 260.0)).abs() < 1e-9);
         let quiet = poll.bytes_per_s(1e-9, Process::Poisson, &sizes);
-        assert!((quiet - (100.0 + 50.0 + 198.0)).abs() < 1e-3);
+        assert!((quiet - (100.0 + 50.0 + 156.0)).abs() < 1e-3);
     }
 }
