@@ -194,7 +194,7 @@ pub struct ServeArgs {
     /// Socket.IO: time to connect to a namespace in [default: 45s]
     #[arg(long, value_name = "TIME", value_parser = heartbeat)]
     pub connect_timeout: Option<Duration>,
-    /// Be what the Engine.IO and Socket.IO test suites expect: echo at /engine.io/, port 3000 of 127.0.0.1 and [::1], fast heartbeats
+    /// Be what the Engine.IO and Socket.IO test suites expect: echo at /engine.io/, port 3000 of both loopbacks, fast heartbeats
     #[arg(long)]
     pub conformance: bool,
     /// Serve a page at / that shows the transports side by side, and its namespace /test

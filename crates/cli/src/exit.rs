@@ -31,8 +31,20 @@ pub const INTERRUPTED: Exit = Exit(130, "stopped by SIGINT");
 pub const TERMINATED: Exit = Exit(143, "stopped by SIGTERM");
 
 /// All of them, for the help text.
-pub const ALL: &[Exit] =
-    &[OK, UNEXPECTED, USAGE, NOT_COMPARABLE, INPUT_MISSING, SERVER, CANNOT_WRITE, SCENARIO, THRESHOLD, VOID, INTERRUPTED, TERMINATED];
+pub const ALL: &[Exit] = &[
+    OK,
+    UNEXPECTED,
+    USAGE,
+    NOT_COMPARABLE,
+    INPUT_MISSING,
+    SERVER,
+    CANNOT_WRITE,
+    SCENARIO,
+    THRESHOLD,
+    VOID,
+    INTERRUPTED,
+    TERMINATED,
+];
 
 /// The table as the help prints it.
 pub fn table() -> String {

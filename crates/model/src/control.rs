@@ -165,6 +165,8 @@ pub struct TrialOrder {
     pub cell: Cell,
     /// Where the packets go; never `auto` here.
     pub wire: Wire,
+    /// Largest IP packet of a private network, bytes.
+    pub mtu: u32,
     /// Cores for the server; empty = any.
     pub server_cores: Vec<usize>,
     /// Cores for the load generator; empty = any.

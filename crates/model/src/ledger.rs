@@ -296,6 +296,19 @@ pub struct PhaseCounters {
     pub duration_ns: u64,
     /// The differences over the phase.
     pub counters: Counters,
+    /// What the interface of the private network carried meanwhile. Read a few µs apart from the counters while traffic
+    /// goes on, so a phase may differ by what was on its way; the whole trial may not.
+    #[serde(default)]
+    pub interface: Option<Carried>,
+}
+
+/// What an interface carried, both directions, as IP packets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Carried {
+    /// Packets.
+    pub frames: u64,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 /// The kernel's own side of the account: the interface of the trial's private network namespace.
@@ -351,7 +364,7 @@ impl Ledger {
                 }
             }
         }
-        self.phases.push(PhaseCounters { phase, duration_ns, counters });
+        self.phases.push(PhaseCounters { phase, duration_ns, counters, interface: None });
     }
 
     /// Σ bytes of the entries that the filter keeps.

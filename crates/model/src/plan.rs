@@ -156,6 +156,9 @@ pub struct Plan {
     pub trials_per_cell: u32,
     /// Where the packets go.
     pub wire: Wire,
+    /// Largest IP packet of a private network, bytes.
+    #[serde(default = "crate::scenario::ethernet_mtu")]
+    pub mtu: u32,
     /// The arm that others are compared to.
     pub baseline: String,
     /// Every arm at every point.
@@ -201,6 +204,7 @@ impl Plan {
             seed,
             trials_per_cell: blocks,
             wire: scenario.wire,
+            mtu: scenario.mtu,
             baseline: scenario.baseline.clone().unwrap_or(first),
             cells,
             trials: specs,

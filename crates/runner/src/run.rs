@@ -104,6 +104,7 @@ pub fn run(
             spec: spec.clone(),
             cell: cell.clone(),
             wire: ground.wire,
+            mtu: plan.mtu,
             server_cores: ground.server_cores.clone(),
             client_cores: ground.client_cores.clone(),
             capture: capture

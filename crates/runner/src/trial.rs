@@ -12,7 +12,7 @@ use wirecost_model::control::{
 };
 use wirecost_model::histogram::Histogram;
 use wirecost_model::hlog::Tagged;
-use wirecost_model::ledger::{Direction, InterfaceAccount, Layer, Ledger, Phase};
+use wirecost_model::ledger::{Carried, Direction, InterfaceAccount, Layer, Ledger, Phase};
 use wirecost_model::record::{MachineCost, ProcessCost, Trial};
 use wirecost_model::scenario::{Wire, Workload};
 use wirecost_model::schedule::Schedule;
@@ -82,7 +82,7 @@ impl TrialError {
 pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEvent)) -> Result<TrialOutput, TrialError> {
     let private = order.wire == Wire::Private;
     if private {
-        enter_private(&PrivateNetwork::default())?;
+        enter_private(&PrivateNetwork { mtu: order.mtu, ..PrivateNetwork::default() })?;
         // On a loopback they fire without cause, and their answers are in no counter of the server's end.
         set_tcp_recovery(TcpRecovery::WITHOUT_PROBES)?;
     }
@@ -118,12 +118,14 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
         Running { order, script, tell, started_ns: now_ns(), series: Vec::new(), client_cpu_base_ns: process::cpu_ns(None)? };
     let started_utc = utc_now();
 
+    let mut carried = vec![carried(private)?];
     let before = server.read()?;
     let machine_before = MachineState::read()?;
     let client_rss_before_bytes = process::Memory::of(std::process::id())?.rss_bytes;
     let fleet = trial.connect(&mut server, &plan)?;
     trial.barrier(&mut server, &fleet)?;
     let connected = server.read()?;
+    carried.push(self::carried(private)?);
     let nagle = connected.nagle_connections + wirecost_probe::sockets::nagle_connections()?;
 
     let timing = &order.cell.timing;
@@ -143,6 +145,7 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
         sleep_until((now_ns() + 20_000_000).min(until_ns));
     }
     let drained = server.read()?;
+    carried.extend([window.carried[0], window.carried[1], self::carried(private)?]);
     let closing = Progress { phase: "close".into(), ..trial.state(&fleet.status(), &begin) };
     (trial.tell)(TrialEvent::Progress(closing));
     let clients = fleet.close();
@@ -151,8 +154,9 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
         Some((lo, stack)) => Some((quiet_interface(lo)?, StackCounters::read()? - stack)),
         None => None,
     };
+    let wire_end = self::carried(private)?;
     let capture_dropped = capture.map(Capture::stop).transpose()?.unwrap_or(0);
-    let readings = Readings { before, machine_before, client_rss_before_bytes, connected, window, drained };
+    let readings = Readings { before, machine_before, client_rss_before_bytes, connected, window, drained, carried };
     Ok(Sum {
         order,
         script: trial.script,
@@ -164,9 +168,15 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
         clients,
         report,
         wire,
+        wire_end,
         capture_dropped,
     }
     .output())
+}
+
+/// What the private network's interface has carried so far.
+fn carried(private: bool) -> std::io::Result<Option<interface::Counters>> {
+    private.then(|| interface::Counters::read("lo")).transpose()
 }
 
 /// Waits until nothing moves on the interface, then says what it has carried.
@@ -196,6 +206,7 @@ struct Running<'a> {
 
 /// Both ends of the measured window.
 struct Window {
+    carried: [Option<interface::Counters>; 2],
     from: Reading,
     to: Reading,
     client_cpu_ns: u64,
@@ -211,6 +222,8 @@ struct Readings {
     connected: Reading,
     window: Window,
     drained: Reading,
+    /// The interface at the same borders; the last, at the end, is read apart.
+    carried: Vec<Option<interface::Counters>>,
 }
 
 impl Running<'_> {
@@ -252,15 +265,18 @@ impl Running<'_> {
     fn window(&mut self, server: &mut ServerProcess, fleet: &Fleet, begin: &Begin) -> Result<Window, TrialError> {
         let (from_ns, to_ns) = (begin.start_ns + begin.window_from_ns, begin.start_ns + begin.window_to_ns);
         self.watch("warmup", from_ns, server, fleet, begin)?;
+        let private = self.order.wire == Wire::Private;
         let from = server.read()?;
+        let carried_from = carried(private)?;
         let client_cpu_from_ns = process::cpu_ns(None)?;
         let machine_from = MachineState::read()?;
         self.watch("measure", to_ns, server, fleet, begin)?;
         // What costs the least CPU first, so that looking is not in what is seen.
         let client_cpu_ns = process::cpu_ns(None)? - client_cpu_from_ns;
         let to = server.read()?;
+        let carried = [carried_from, carried(private)?];
         let machine = MachineState::read()?.since(&machine_from);
-        Ok(Window { from, to, client_cpu_ns, client: process::Memory::of(std::process::id())?, machine })
+        Ok(Window { carried, from, to, client_cpu_ns, client: process::Memory::of(std::process::id())?, machine })
     }
 
     fn watch(
@@ -363,6 +379,7 @@ struct Sum<'a> {
     clients: ClientReport,
     report: ServerReport,
     wire: Option<(interface::Counters, StackCounters)>,
+    wire_end: Option<interface::Counters>,
     capture_dropped: u64,
 }
 
@@ -457,10 +474,16 @@ impl Sum<'_> {
         for earlier in (0..counters.len() - 1).rev() {
             counters[earlier] = counters[earlier].at_most(counters[earlier + 1]);
         }
+        let mut marks = self.readings.carried.clone();
+        marks.push(self.wire_end);
         let mut ledger = Ledger::default();
         for (n, phase) in Phase::ALL.into_iter().enumerate() {
             let duration_ns = borders[n + 1].at_ns.saturating_sub(borders[n].at_ns);
             ledger.add_phase(phase, duration_ns, counters[n + 1] - counters[n]);
+            ledger.phases[n].interface = marks[n].zip(marks[n + 1]).map(|(from, to)| {
+                let carried = to - from;
+                Carried { frames: carried.sent_packets, bytes: carried.sent_bytes }
+            });
         }
         ledger.interface = self.wire.map(|(wire, stack)| {
             let all = self.report.reading.counters;

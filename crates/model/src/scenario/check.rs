@@ -29,6 +29,9 @@ pub(super) fn check(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)
     if scenario.question.trim().is_empty() {
         report(&key("question"), "the question is empty; say what the run is to answer".into());
     }
+    if !(576..=65_535).contains(&scenario.mtu) {
+        report(&key("mtu"), format!("an MTU of {}; between 576 and 65535 bytes IPv4 works", scenario.mtu));
+    }
     if scenario.clients == 0 {
         report(&key("clients"), "at least one client is needed".into());
     }

@@ -63,6 +63,9 @@ pub struct Scenario {
     /// Where the trial's network is.
     #[serde(default)]
     pub wire: Wire,
+    /// Largest IP packet of a private network, bytes; 1500 is Ethernet's.
+    #[serde(default = "ethernet_mtu")]
+    pub mtu: u32,
     /// What must hold for the run to exit 0, such as `websocket.delivery.p99 < 50ms`.
     #[serde(default)]
     pub thresholds: Vec<String>,
@@ -71,6 +74,10 @@ pub struct Scenario {
     pub analysis: String,
 }
 
+/// Ethernet's.
+pub(crate) fn ethernet_mtu() -> u32 {
+    1500
+}
 fn one() -> u32 {
     1
 }

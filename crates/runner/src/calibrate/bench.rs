@@ -91,6 +91,7 @@ impl<'a> Bench<'a> {
             spec: spec.clone(),
             cell: cell.clone(),
             wire: self.ground.wire,
+            mtu: 1500,
             server_cores: self.ground.server_cores.clone(),
             client_cores: self.ground.client_cores.clone(),
             capture: None,

@@ -147,13 +147,13 @@ impl WebSocket {
     async fn fill(&mut self) -> Result<usize, TransportError> {
         self.input.wanted_bytes = self.decoder.wanted_bytes;
         let read = poll_fn(|context| {
-            if !self.output.is_empty() {
-                if let Poll::Ready(written) = self.poll_write(context) {
-                    written?;
-                    // Only TLS keeps anything back, and only while the socket is full.
-                    if let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(context) {
-                        flushed?;
-                    }
+            if !self.output.is_empty()
+                && let Poll::Ready(written) = self.poll_write(context)
+            {
+                written?;
+                // Only TLS keeps anything back, and only while the socket is full.
+                if let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(context) {
+                    flushed?;
                 }
             }
             // A future of its own for each attempt: it keeps nothing between them.
