@@ -326,12 +326,24 @@ pub struct InterfaceAccount {
     /// was answered with SACK blocks of 12, 20 or 28 bytes that no socket counts.
     #[serde(default)]
     pub out_of_order_segments: u64,
+    /// RST segments that answered a segment which found nobody, by the same count. One happens when two cores deliver the
+    /// end of a connection out of order: an ACK overtaken by the FIN meets a socket that is gone.
+    #[serde(default)]
+    pub stray_resets: u64,
 }
 
 impl InterfaceAccount {
     /// What the ledger cannot name (positive) or names too much (negative), in bytes. Must be 0.
     pub fn residual_bytes(&self) -> i64 {
         self.bytes as i64 - self.ledger_bytes as i64
+    }
+
+    /// Whether the residual is what strays after the end of a connection: bare RSTs of 40 bytes, as many as the stack says
+    /// it sent or fewer, each with at most two segments of 52 bytes that led to it.
+    pub fn is_explained_by_stray_resets(&self) -> bool {
+        let (frames, bytes) = (self.frames as i64 - self.ledger_frames as i64, self.residual_bytes());
+        (1..=self.stray_resets as i64)
+            .any(|resets| (resets..=3 * resets).contains(&frames) && bytes == 40 * resets + 52 * (frames - resets))
     }
 
     /// Whether the residual is the SACK blocks of segments that arrived out of order: every frame has its name, and the
@@ -395,12 +407,22 @@ mod tests {
             bytes: (1000 + over) as u64,
             ledger_bytes: 1000,
             out_of_order_segments,
+            stray_resets: 0,
         };
         assert!(account(156, 13).is_explained_by_reordering() && account(28, 1).is_explained_by_reordering());
         for (over, segments) in [(0, 1), (-12, 1), (12, 0), (32, 1), (13, 1), (8, 5)] {
             assert!(!account(over, segments).is_explained_by_reordering(), "{over} {segments}");
         }
         assert!(!InterfaceAccount { frames: 11, ..account(12, 1) }.is_explained_by_reordering());
+        let stray = |over_frames: u64, over, stray_resets| InterfaceAccount {
+            frames: 10 + over_frames,
+            stray_resets,
+            ..account(over, 0)
+        };
+        assert!(stray(2, 92, 1).is_explained_by_stray_resets() && stray(3, 144, 4).is_explained_by_stray_resets());
+        for account in [stray(2, 92, 0), stray(2, 104, 1), stray(4, 196, 1), stray(0, 0, 1), stray(0, 12, 3)] {
+            assert!(!account.is_explained_by_stray_resets(), "{account:?}");
+        }
     }
 
     #[test]

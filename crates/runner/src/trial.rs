@@ -496,6 +496,7 @@ impl Sum<'_> {
                 ledger_frames: frames.iter().map(|flow| flow.total()).sum(),
                 ledger_bytes: bytes + if self.order.miscount { wire.sent_packets } else { 0 },
                 out_of_order_segments: stack.out_of_order_segments,
+                stray_resets: stack.resets_sent.saturating_sub(stack.resets_by_sockets),
             }
         });
         ledger

@@ -159,7 +159,6 @@ mod tests {
         let (report, ended) = talk(|mut commands, mut events| {
             let Some(ServerEvent::Ready(ready)) = events.next() else { panic!("the first word is ready") };
             assert_eq!((ready.url, ready.pid), (format!("http://{}", ready.address), std::process::id()));
-            drop(std::net::TcpStream::connect(ready.address).unwrap());
             let publish = Publish {
                 each_of: None,
                 rate: Rate(1000.0).into(),

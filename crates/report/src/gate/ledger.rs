@@ -23,6 +23,12 @@ pub const RESIDUAL: Gate = Gate {
             ));
         }
         let frames = interface.frames as i64 - interface.ledger_frames as i64;
+        if interface.is_explained_by_stray_resets() {
+            return Finding::passed(format!(
+                "residual {} B and {frames} frames: strays after the end of a connection, and the RST that answered them",
+                fixed(interface.residual_bytes() as f64, 0)
+            ));
+        }
         Finding::judge(
             interface.residual_bytes() == 0 && frames == 0,
             format!(
