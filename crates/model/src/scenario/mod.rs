@@ -3,6 +3,9 @@
 //! `node` reads YAML into a tree that knows where everything stands, `de` turns the tree into the
 //! types below, `load` does both, sweeps the axes and collects every problem at once. What the values
 //! mean together is checked in `check`. None of it touches a file.
+//!
+//! Longer than other files on purpose: it is the whole vocabulary of a scenario, one short documented type after another,
+//! and a reader looks words up in one place.
 
 mod check;
 mod de;
