@@ -236,6 +236,9 @@ counters! {
     data_header_bytes: Flow,
     /// Whole pure ACKs.
     ack_bytes: Flow,
+    /// Of `ack_bytes`, 12 for each segment that arrived twice: the DSACK blocks that said so (RFC 2883).
+    #[serde(default)]
+    dsack_bytes: Flow,
     /// Whole SYN, SYN-ACK, FIN and RST segments.
     control_bytes: Flow,
     /// Segments sent again.
@@ -330,6 +333,16 @@ pub struct InterfaceAccount {
     /// end of a connection out of order: an ACK overtaken by the FIN meets a socket that is gone.
     #[serde(default)]
     pub stray_resets: u64,
+    /// DSACK blocks, by the same count: 12 bytes each that say which segment arrived twice.
+    #[serde(default)]
+    pub dsacks: u64,
+    /// Bytes of DSACK blocks among `ledger_bytes`: 12 for each *segment* that arrived twice, though one block may speak of
+    /// several.
+    #[serde(default)]
+    pub ledger_dsack_bytes: u64,
+    /// Segments that anyone in the namespace sent again, by the same count.
+    #[serde(default)]
+    pub retransmitted_segments: u64,
 }
 
 impl InterfaceAccount {
@@ -346,11 +359,14 @@ impl InterfaceAccount {
             .any(|resets| (resets..=3 * resets).contains(&frames) && bytes == 40 * resets + 52 * (frames - resets))
     }
 
-    /// Whether the residual is the SACK blocks of segments that arrived out of order: every frame has its name, and the
-    /// bytes over are as many as so many blocks can be (RFC 2018: 12, 20 or 28 bytes an acknowledgement).
-    pub fn is_explained_by_reordering(&self) -> bool {
-        let bytes = self.residual_bytes();
-        self.frames == self.ledger_frames && bytes >= 12 && bytes % 4 == 0 && bytes <= 28 * self.out_of_order_segments as i64
+    /// Whether the residual is SACK blocks, of segments that arrived out of order or twice: every frame has its name, and
+    /// the bytes that are not named, with those that the ledger took for DSACK blocks, are as many as so many blocks can be
+    /// (RFC 2018 and 2883: 12, 20 or 28 bytes an acknowledgement).
+    pub fn is_explained_by_sack_blocks(&self) -> bool {
+        let blocks = self.residual_bytes() + self.ledger_dsack_bytes as i64;
+        let most = 28 * (self.out_of_order_segments + self.dsacks) as i64;
+        let possible = blocks == 0 || (12..=most).contains(&blocks) && blocks % 4 == 0;
+        self.residual_bytes() != 0 && self.frames == self.ledger_frames && possible
     }
 }
 
@@ -407,13 +423,17 @@ mod tests {
             bytes: (1000 + over) as u64,
             ledger_bytes: 1000,
             out_of_order_segments,
-            stray_resets: 0,
+            ..InterfaceAccount::default()
         };
-        assert!(account(156, 13).is_explained_by_reordering() && account(28, 1).is_explained_by_reordering());
+        assert!(account(156, 13).is_explained_by_sack_blocks() && account(28, 1).is_explained_by_sack_blocks());
         for (over, segments) in [(0, 1), (-12, 1), (12, 0), (32, 1), (13, 1), (8, 5)] {
-            assert!(!account(over, segments).is_explained_by_reordering(), "{over} {segments}");
+            assert!(!account(over, segments).is_explained_by_sack_blocks(), "{over} {segments}");
         }
-        assert!(!InterfaceAccount { frames: 11, ..account(12, 1) }.is_explained_by_reordering());
+        assert!(!InterfaceAccount { frames: 11, ..account(12, 1) }.is_explained_by_sack_blocks());
+        // One block that spoke of three segments; and one that no socket saw.
+        let twice = |over, dsacks, ledger_dsack_bytes| InterfaceAccount { dsacks, ledger_dsack_bytes, ..account(over, 0) };
+        assert!(twice(-24, 1, 36).is_explained_by_sack_blocks() && twice(12, 1, 0).is_explained_by_sack_blocks());
+        assert!(!twice(-32, 1, 36).is_explained_by_sack_blocks() && !twice(-48, 1, 36).is_explained_by_sack_blocks());
         let stray = |over_frames: u64, over, stray_resets| InterfaceAccount {
             frames: 10 + over_frames,
             stray_resets,

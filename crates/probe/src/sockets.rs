@@ -2,36 +2,59 @@
 //! cannot be asked, but the kernel can. What is asserted, and what follows, is the caller's.
 #![allow(unsafe_code)]
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use crate::tcp_info::{TcpInfo, TcpState, nodelay};
 
-/// How many established TCP connections of this process have Nagle's algorithm on.
+/// How long a connection may take from being established to having its options set: libraries do the one after the other,
+/// and a thread may wait for a core in between.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How many established TCP connections of this process have Nagle's algorithm on, and keep it on: where there are any,
+/// waits up to 500 ms for their owners to switch it off.
 ///
 /// # Errors
 /// `/proc/self/fd` cannot be read.
 pub fn nagle_connections() -> io::Result<u64> {
-    let mut count = 0;
+    let since = Instant::now();
+    let mut found = with_nagle()?;
+    while !found.is_empty() && since.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(10));
+        let still = with_nagle()?;
+        found.retain(|socket| still.contains(socket));
+    }
+    Ok(found.len() as u64)
+}
+
+/// The established connections with Nagle's algorithm on, each by the name of its inode, which is not reused while it is open.
+fn with_nagle() -> io::Result<BTreeSet<PathBuf>> {
+    let mut found = BTreeSet::new();
     for entry in std::fs::read_dir("/proc/self/fd")? {
         let entry = entry?;
-        let is_socket = entry.path().read_link().is_ok_and(|to| to.to_string_lossy().starts_with("socket:"));
-        let Some(fd) = entry.file_name().to_str().and_then(|name| name.parse::<RawFd>().ok()).filter(|_| is_socket) else {
+        let Some(socket) = entry.path().read_link().ok().filter(|to| to.to_string_lossy().starts_with("socket:")) else {
             continue;
         };
+        let Some(fd) = entry.file_name().to_str().and_then(|name| name.parse::<RawFd>().ok()) else { continue };
         // SAFETY: getsockopt is harmless on whatever the number means by now: if the descriptor was closed since it was
         // listed, the call fails, and if it was reused, it is another socket of ours.
         let fd = unsafe { BorrowedFd::borrow_raw(fd) };
         // Not TCP: both fail.
         let established = TcpInfo::read(fd).is_ok_and(|info| info.state == TcpState::Established);
-        count += u64::from(established && nodelay(fd).is_ok_and(|off| !off));
+        if established && nodelay(fd).is_ok_and(|off| !off) {
+            found.insert(socket);
+        }
     }
-    Ok(count)
+    Ok(found)
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsRawFd;
 
     use super::*;
 
@@ -46,5 +69,15 @@ mod tests {
         client.set_nodelay(true).unwrap();
         server.set_nodelay(true).unwrap();
         assert!(nodelay(std::os::fd::AsFd::as_fd(&client)).unwrap());
+    }
+
+    #[test]
+    fn a_connection_whose_option_is_set_a_moment_later_is_not_counted() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let name = std::fs::read_link(format!("/proc/self/fd/{}", client.as_raw_fd())).unwrap();
+        assert!(with_nagle().unwrap().contains(&name));
+        client.set_nodelay(true).unwrap();
+        assert!(!with_nagle().unwrap().contains(&name));
     }
 }

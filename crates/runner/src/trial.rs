@@ -497,6 +497,9 @@ impl Sum<'_> {
                 ledger_bytes: bytes + if self.order.miscount { wire.sent_packets } else { 0 },
                 out_of_order_segments: stack.out_of_order_segments,
                 stray_resets: stack.resets_sent.saturating_sub(stack.resets_by_sockets),
+                dsacks: stack.dsacks_sent,
+                ledger_dsack_bytes: all.dsack_bytes.total(),
+                retransmitted_segments: stack.retransmitted_segments,
             }
         });
         ledger

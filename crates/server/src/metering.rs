@@ -116,6 +116,7 @@ fn kernel(account: &ConnectionAccount) -> Counters {
         control_segments: flow(|s| s.syn + s.fin + s.rst),
         data_header_bytes: flow(|s| s.data_header_bytes),
         ack_bytes: flow(|s| s.ack_bytes + s.dsack_bytes),
+        dsack_bytes: flow(|s| s.dsack_bytes),
         control_bytes: flow(|s| s.control_bytes),
         retransmit_segments: flow(|s| s.retransmitted_segments),
         retransmit_bytes: flow(|s| s.retransmitted_bytes + s.retransmitted_header_bytes),

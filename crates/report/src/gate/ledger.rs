@@ -15,11 +15,12 @@ pub const RESIDUAL: Gate = Gate {
         let Some(interface) = trial.ledger.interface else {
             return Finding::not_measured("not reconciled: without a private network the interface carries others' packets too");
         };
-        if interface.is_explained_by_reordering() {
+        if interface.is_explained_by_sack_blocks() {
             return Finding::passed(format!(
-                "residual {} B and 0 frames: SACK blocks, because two cores delivered {} out of order",
+                "residual {} B and 0 frames: SACK blocks, because two cores delivered {} out of order and {} twice",
                 fixed(interface.residual_bytes() as f64, 0),
-                crate::format::plural(interface.out_of_order_segments, "segment")
+                crate::format::plural(interface.out_of_order_segments, "segment"),
+                interface.dsacks
             ));
         }
         let frames = interface.frames as i64 - interface.ledger_frames as i64;
@@ -32,11 +33,16 @@ pub const RESIDUAL: Gate = Gate {
         Finding::judge(
             interface.residual_bytes() == 0 && frames == 0,
             format!(
-                "residual {} B and {} frames of {} B in {} frames, 0 are allowed",
+                "residual {} B and {} frames of {} B in {} frames, 0 are allowed; the stack counted {} sent again, {} out of \
+                 order, {} DSACK, {} stray RST",
                 fixed(interface.residual_bytes() as f64, 0),
                 fixed(frames as f64, 0),
                 count(interface.bytes),
-                count(interface.frames)
+                count(interface.frames),
+                interface.retransmitted_segments,
+                interface.out_of_order_segments,
+                interface.dsacks,
+                interface.stray_resets
             ),
             "some connection was not counted, or closed before it was read: please report it with the record",
         )
