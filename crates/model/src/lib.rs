@@ -20,6 +20,7 @@
 
 pub mod accounting;
 pub mod control;
+pub mod dialect;
 pub mod envelope;
 pub mod faults;
 pub mod histogram;

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::faults::Faults;
 use crate::rng::Rng;
 use crate::scenario::{
-    Arm, ArmOptions, EmptyAnswer, Engine, Frame, Headers, HttpVersion, Loaded, Pacing, Scalar, Stack, Tls, TlsOptions,
-    TrialTiming, Via, Wire, Workload,
+    Arm, ArmOptions, EmptyAnswer, Engine, Frame, Headers, HttpVersion, Loaded, Pacing, Scalar, Stack, Target, TargetChoice, Tls,
+    TlsOptions, TrialTiming, Via, Wire, Workload,
 };
 use crate::transport::TransportKind;
 use crate::units::Span;
@@ -57,6 +57,9 @@ pub struct ArmConfig {
     pub stack: Stack,
     /// Request headers.
     pub headers: Headers,
+    /// The server that it is measured against, if that is not the reference server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Box<Target>>,
 }
 
 impl ArmConfig {
@@ -77,6 +80,11 @@ impl ArmConfig {
             Some(Tls::On(options)) => Some(options),
             Some(Tls::Off) | None => None,
         };
+        let target = match pick!(target) {
+            Some(TargetChoice::Foreign(target)) => Some(target),
+            Some(TargetChoice::Reference) | None => None,
+        };
+        let stack = pick!(stack).unwrap_or(if target.is_some() { Stack::Lean } else { Stack::Standard });
         ArmConfig {
             name: arm.options.name.clone().unwrap_or_else(|| transport.row().name.to_string()),
             transport,
@@ -92,8 +100,9 @@ impl ArmConfig {
             reconnect: pick!(reconnect).unwrap_or(false),
             tls,
             http: pick!(http).unwrap_or_default(),
-            stack: pick!(stack).unwrap_or_default(),
+            stack,
             headers: pick!(headers).unwrap_or_default(),
+            target,
         }
     }
 }

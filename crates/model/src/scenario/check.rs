@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 
 use super::node::Step;
-use super::{Arm, ArmOptions, Engine, Scenario, Tls, TlsVersion, Via, Workload};
+use super::{Arm, ArmOptions, Audience, Engine, Scenario, Stack, TargetChoice, Tls, TlsVersion, Via, Workload};
+use crate::dialect::{DIALECTS, Publish, Recipe, path_fault, placeholders};
 use crate::envelope::{MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES};
 use crate::threshold::Threshold;
 use crate::transport::TransportKind;
@@ -43,6 +44,7 @@ pub(super) fn check(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)
     }
     check_workload(scenario, report);
     check_arms(scenario, report);
+    check_targets(scenario, report);
     check_faults(scenario, report);
     for (index, text) in scenario.thresholds.iter().enumerate() {
         if let Err(message) = Threshold::parse(text, scenario) {
@@ -137,6 +139,108 @@ fn check_faults(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)) {
     }
     if faults.delay.is_some_and(|delay| delay > LONGEST_DELAY) {
         report(&at("delay"), format!("a delay of more than {LONGEST_DELAY}; the drain would have to be longer still"));
+    }
+}
+
+/// What an arm can ask of a server that is not ours.
+fn check_targets(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)) {
+    let step = |name: &str| Step::Key(name.to_string());
+    for (index, arm) in scenario.arms.iter().enumerate() {
+        let row = arm.transport.row();
+        let arm_path = vec![step("arms"), Step::Index(index)];
+        // Where the target was written.
+        let (choice, place) = match (&arm.options.target, &scenario.defaults.target, &scenario.target) {
+            (Some(own), ..) => (own, [arm_path.clone(), vec![step(row.name), step("target")]].concat()),
+            (None, Some(default), _) => (default, vec![step("defaults"), step("target")]),
+            (None, None, Some(target)) => (target, vec![step("target")]),
+            (None, None, None) => continue,
+        };
+        let TargetChoice::Foreign(target) = choice else { continue };
+        let at = |parts: &[&str]| place.iter().cloned().chain(parts.iter().map(|part| step(part))).collect::<Vec<_>>();
+        for (option, fault) in target.faults() {
+            report(&at(&[option]), fault);
+        }
+        let dialect = target.dialect.row();
+        let options = at(&["dialect", dialect.name]);
+        let Some(recipe) = target.dialect.recipe(arm.transport) else {
+            let spoken = |row: &crate::dialect::DialectRow| row.transports.contains(&arm.transport);
+            let others: Vec<&str> = DIALECTS.iter().filter(|row| spoken(row)).map(|row| row.name).collect();
+            let speaks: Vec<&str> = dialect.transports.iter().map(|kind| kind.row().name).collect();
+            report(
+                &arm_path,
+                format!(
+                    "the dialect {} has no {}; it has {}. For {}: {}",
+                    dialect.name,
+                    row.name,
+                    speaks.join(", "),
+                    row.name,
+                    others.join(", ")
+                ),
+            );
+            continue;
+        };
+        check_recipe(&recipe, scenario, &mut |message| report(&options, message));
+        if arm.options.stack.or(scenario.defaults.stack) == Some(Stack::Standard) {
+            let why = "the standard stack's HTTP library seals its connections, and of a server that is not ours bytes are \
+                       counted at the client's end; use `stack: lean`";
+            report(&arm_path, why.into());
+        }
+        if matches!(arm.options.tls.or(scenario.defaults.tls), Some(Tls::On(_))) {
+            report(&arm_path, "TLS towards a target is not spoken yet; measure it behind its TLS, or use the reference server".into());
+        }
+        let kind = scenario.workload.name();
+        let workload = vec![step("workload"), step(kind)];
+        match &scenario.workload {
+            Workload::Push(_) if recipe.publish.is_none() => {
+                let what = format!("nothing can be published by the dialect {}; use echo or idle, or another dialect", dialect.name);
+                report(&workload, what);
+            }
+            Workload::Echo(_) if !matches!(arm.transport, TransportKind::Websocket | TransportKind::SocketIo) => {
+                report(&arm_path, format!("a server that is not ours echoes over websocket and socket_io, not over {}", row.name));
+            }
+            Workload::Push(_) | Workload::Echo(_) | Workload::Idle(_) => {}
+            _ => report(&workload, format!("`{kind}` needs a server that counts what it receives: the reference server; against a target use push, echo or idle")),
+        }
+        if !scenario.faults.is_none() {
+            report(&[step("faults")], "only the reference server does things wrong on purpose; the arm has a target".into());
+        }
+    }
+}
+
+/// The parts of a recipe that a scenario wrote.
+fn check_recipe(recipe: &Recipe, scenario: &Scenario, report: &mut dyn FnMut(String)) {
+    let each = matches!(&scenario.workload, Workload::Push(push) if push.audience == Audience::Each);
+    let known = |name: &str| {
+        matches!(name, "room" | "message" | "session") || recipe.memories.iter().any(|memory| memory.name == name)
+    };
+    let (publish_path, body) = match &recipe.publish {
+        Some(Publish::Post { path, body, .. } | Publish::Send { path, body }) => (Some(path), body.as_str()),
+        Some(Publish::Emit) | None => (None, "{message}"),
+    };
+    for path in [Some(&recipe.path), publish_path].into_iter().flatten() {
+        if let Some(fault) = path_fault(path) {
+            report(fault);
+        }
+        if each && !placeholders(path).iter().any(|name| name == "room") {
+            report(format!("`audience: each` has a stream for each client, and `{path}` does not say which; put `{{room}}` into it"));
+        }
+    }
+    let mut templates: Vec<&str> = vec![&recipe.path, &recipe.say, body];
+    templates.extend(publish_path.map(String::as_str));
+    templates.extend(recipe.headers.iter().map(|(_, value)| value.as_str()));
+    for name in templates.iter().flat_map(|template| placeholders(template)).filter(|name| !known(name)) {
+        report(format!("`{{{name}}}` has no value; there are {{room}}, {{message}} and what `remember` names"));
+    }
+    let argument = recipe.events.as_ref().map(|events| events.argument.as_str());
+    let said = [Some(body), Some(recipe.say.as_str()).filter(|say| !say.is_empty()), argument];
+    for template in said.into_iter().flatten().filter(|template| !template.contains("{message}")) {
+        report(format!("`{template}` has no {{message}} in it, so nothing would be said"));
+    }
+    for (name, value) in &recipe.headers {
+        let token = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if !token || !value.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) {
+            report(format!("`{}: {}` is no header", name.escape_debug(), value.escape_debug()));
+        }
     }
 }
 

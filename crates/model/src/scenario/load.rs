@@ -276,7 +276,7 @@ fn sweep(scenario: &Scenario, tree: &Node, problems: &mut BTreeSet<Problem>) -> 
                 problems.insert(Problem::new(at_point.position(path), message));
             });
             if problems.len() == before {
-                let config = ArmConfig::resolve(&here.arms[index], &here.defaults);
+                let config = ArmConfig::resolve(&here.arms[index], &here.with_target());
                 variants.push(Variant { arm: index, point, config, scenario: here });
             }
         }

@@ -11,6 +11,7 @@ mod check;
 mod de;
 mod load;
 mod node;
+pub mod target;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use load::{Loaded, Problem, Variant, hash, load, tls_options};
+pub use target::{Target, TargetChoice};
 
 use crate::faults::Faults;
 use crate::pace::Pace;
@@ -54,6 +56,9 @@ pub struct Scenario {
     /// The arm that others are compared to; the first if absent.
     #[serde(default)]
     pub baseline: Option<String>,
+    /// The server that is measured: the reference server if absent. An arm's own comes first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetChoice>,
     /// Parameters to sweep: `clients: [10, 50]`, `interval: [100ms, 1s]`, `workload.push.rate: […]`.
     #[serde(default)]
     pub axes: BTreeMap<String, Vec<Scalar>>,
@@ -291,12 +296,15 @@ pub struct ArmOptions {
     /// HTTP version (default "1.1").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpVersion>,
-    /// Client libraries (default standard).
+    /// Client libraries (default standard; lean against a target, where bytes are counted at the client's end).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stack: Option<Stack>,
     /// Request headers beside the necessary ones (default minimal).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub headers: Option<Headers>,
+    /// The server that this arm is measured against (default: the scenario's).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetChoice>,
 }
 
 /// What a poll interval is measured from. Published studies mix the two.
@@ -542,10 +550,17 @@ impl Workload {
     }
 }
 
+impl Scenario {
+    /// The defaults of its arms, its target among them.
+    pub fn with_target(&self) -> ArmOptions {
+        ArmOptions { target: self.defaults.target.clone().or_else(|| self.target.clone()), ..self.defaults.clone() }
+    }
+}
+
 impl ArmOptions {
     /// Names of the options that are set.
     pub fn set(&self) -> Vec<&'static str> {
-        let all: [(&'static str, bool); 15] = [
+        let all: [(&'static str, bool); 16] = [
             ("name", self.name.is_some()),
             ("interval", self.interval.is_some()),
             ("pacing", self.pacing.is_some()),
@@ -561,6 +576,7 @@ impl ArmOptions {
             ("http", self.http.is_some()),
             ("stack", self.stack.is_some()),
             ("headers", self.headers.is_some()),
+            ("target", self.target.is_some()),
         ];
         all.into_iter().filter_map(|(name, set)| set.then_some(name)).collect()
     }
