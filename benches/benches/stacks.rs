@@ -210,7 +210,7 @@ fn bare(peer: SocketAddr, settings: Settings, stack: Stack) -> Option<(u64, u64)
     tasks(settings, async move || {
         let options = ArmOptions { stack: Some(stack), ..ArmOptions::default() };
         let arm = ArmConfig::resolve(&Arm { transport: TransportKind::Websocket, options }, &ArmOptions::default());
-        let target = Target { address: peer, arm, certificate_der: None, protocol: Default::default() };
+        let target = Target { address: peer, arm, certificate_der: None, protocol: Default::default(), foreign: None };
         let socket = BareWebSocket::connect(&target).await.expect("connected");
         Bare { socket, message: Bytes::from(vec![b'x'; settings.payload_bytes]) }
     })
@@ -221,7 +221,7 @@ fn fleet(peer: SocketAddr, settings: Settings, transport: TransportKind, stack: 
     let options = ArmOptions { stack: Some(stack), ..ArmOptions::default() };
     let arm = ArmConfig::resolve(&Arm { transport, options }, &ArmOptions::default());
     let plan = FleetPlan {
-        target: Target { address: peer, arm, certificate_der: None, protocol: Default::default() },
+        target: Target { address: peer, arm, certificate_der: None, protocol: Default::default(), foreign: None },
         script: Script { outstanding: Some(1), payload_bytes: settings.payload_bytes, ..Script::default() },
         clients: settings.connections,
         shards: 1,
@@ -246,7 +246,7 @@ fn polls(peer: SocketAddr, settings: Settings, stack: Stack) -> Option<(u64, u64
     let options = ArmOptions { stack: Some(stack), interval, ..ArmOptions::default() };
     let arm = ArmConfig::resolve(&Arm { transport: TransportKind::ShortPoll, options }, &ArmOptions::default());
     let plan = FleetPlan {
-        target: Target { address: peer, arm, certificate_der: None, protocol: Default::default() },
+        target: Target { address: peer, arm, certificate_der: None, protocol: Default::default(), foreign: None },
         script: Script { subscribe: true, payload_bytes: settings.payload_bytes, ..Script::default() },
         clients: settings.connections,
         shards: 1,

@@ -112,6 +112,9 @@ pub struct RunArgs {
     /// Exit 0 even if a gate voided a trial
     #[arg(long)]
     pub allow_void: bool,
+    /// A host that is not this machine and that the scenario's targets may be on; load is sent there (may be repeated)
+    #[arg(long, value_name = "HOST")]
+    pub allow_remote: Vec<String>,
     /// Keep a packet capture of every trial (needs dumpcap; for bytes, not for latency)
     #[arg(long)]
     pub capture: bool,

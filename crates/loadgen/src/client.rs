@@ -17,10 +17,12 @@ use wirecost_probe::meter::Meter;
 
 use crate::bell::Bell;
 use crate::pacer::{Pacer, Ticker, Ticks};
+use crate::publisher::PROBE_MARK;
 use crate::recorder::Recorder;
 use crate::session::{Delivery, Session, TransportError};
 use crate::stack::{StageSink, Stages};
 use crate::target::{Protocol, Target};
+use crate::transport::foreign;
 use crate::transport::http_stream::HttpStream;
 use crate::transport::long_poll::LongPoll;
 use crate::transport::null::Null;
@@ -55,10 +57,13 @@ pub(crate) trait Connect: Session + Sized {
 }
 
 /// What clients of a shard share.
+#[derive(Default)]
 pub(crate) struct Shared {
     pub recorder: RefCell<Recorder>,
     pub connected: Cell<u32>,
     pub ended: Cell<u32>,
+    /// Clients that have seen a probe of the publisher's, where the server is not ours.
+    pub probed: Cell<u32>,
     /// Clients that have sent and received everything of the plan.
     pub complete: Cell<u32>,
     pub ticks: Rc<Cell<Ticks>>,
@@ -107,6 +112,31 @@ impl Context {
         Rc::new(move |stages| context.stages(stages))
     }
 
+    /// A message has come from a server that cannot count for us. Probes are no messages: `false`.
+    fn is_message(&self, payload: &[u8], probed: &mut bool) -> bool {
+        let Some(foreign) = &self.target.foreign else { return true };
+        foreign.books.received(payload.len());
+        if payload.get(6..10) != Some(PROBE_MARK) {
+            return true;
+        }
+        if !std::mem::replace(probed, true) {
+            self.shared.probed.set(self.shared.probed.get() + 1);
+        }
+        false
+    }
+
+    /// A message goes to such a server.
+    fn is_sent(&self, payload_bytes: usize) {
+        if let Some(foreign) = &self.target.foreign {
+            foreign.books.sent(payload_bytes);
+        }
+    }
+
+    /// The room to ask the reference server for; others are asked as their dialect says.
+    pub fn asked_room(&self) -> Option<String> {
+        if self.target.foreign.is_some() { None } else { self.room() }
+    }
+
     /// Something went wrong that does not end the client.
     pub fn error(&self, text: String) {
         self.shared.recorder.borrow_mut().error(text);
@@ -140,6 +170,14 @@ impl Context {
 pub(crate) async fn live(context: Context, connected: impl FnOnce(Result<(), String>)) {
     if context.target.protocol == Protocol::Null {
         return drive::<Null>(context, connected).await;
+    }
+    if context.target.foreign.is_some() {
+        return match context.target.arm.transport {
+            TransportKind::ShortPoll | TransportKind::LongPoll => drive::<foreign::poll::Poll>(context, connected).await,
+            TransportKind::HttpStream | TransportKind::Sse => drive::<foreign::stream::Stream>(context, connected).await,
+            TransportKind::Websocket => drive::<foreign::frames::Frames>(context, connected).await,
+            TransportKind::SocketIo => drive::<SocketIo>(context, connected).await,
+        };
     }
     match context.target.arm.transport {
         TransportKind::ShortPoll => drive::<HttpSession<ShortPoll>>(context, connected).await,
@@ -191,7 +229,7 @@ async fn open_loop<S: Connect>(mut session: S, mut context: Context) -> (S, Resu
     let mut begin: Option<Begin> = None;
     let mut sending = Sending { due_ns: VecDeque::new(), sequence: 0, unconfirmed: 0, buffer: BytesMut::new() };
     let mut expected: Vec<u64> = Vec::new();
-    let mut told_complete = false;
+    let (mut told_complete, mut probed) = (false, false);
     let watcher = context.clone();
     let mut starting = Box::pin(async move { watcher.begun().await });
     let mut closing = shared.closing.listen();
@@ -226,6 +264,7 @@ async fn open_loop<S: Connect>(mut session: S, mut context: Context) -> (S, Resu
             delivery = session.next() => {
                 let received_ns = now_ns();
                 match delivery {
+                    Ok(Delivery::Message(payload)) if !context.is_message(&payload, &mut probed) => {}
                     Ok(Delivery::Message(payload)) => {
                         shared.recorder.borrow_mut().message(stream, &mut check, &payload, received_ns);
                     }
@@ -321,6 +360,7 @@ async fn closed_loop<S: Connect>(mut session: S, context: Context, outstanding: 
                 break 'life Err(error);
             }
             on_the_way += 1;
+            context.is_sent(context.script.payload_bytes);
             shared.sent.set(shared.sent.get() + 1);
             if begin.in_window(now) {
                 shared.sent_in_window.set(shared.sent_in_window.get() + 1);
@@ -336,6 +376,7 @@ async fn closed_loop<S: Connect>(mut session: S, context: Context, outstanding: 
                 let received_ns = now_ns();
                 match delivery {
                     Ok(Delivery::Message(payload)) => {
+                        let _ = context.is_message(&payload, &mut false);
                         let mut recorder = shared.recorder.borrow_mut();
                         let reordered = recorder.accounting.reordered;
                         recorder.message(context.number, &mut check, &payload, received_ns);

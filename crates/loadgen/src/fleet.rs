@@ -69,6 +69,8 @@ pub struct FleetStatus {
     pub connected: u32,
     /// Clients that ended in an error.
     pub ended: u32,
+    /// Clients that have seen a probe, where the server is not ours.
+    pub probed: u32,
     /// Clients that have everything that the plan wanted.
     pub complete: u32,
     /// Deliveries, all phases.
@@ -245,6 +247,7 @@ impl Fleet {
         for Shard { status, .. } in &self.shards {
             sum.connected += status.connected.load(Relaxed);
             sum.ended += status.ended.load(Relaxed);
+            sum.probed += status.probed.load(Relaxed);
             sum.complete += status.complete.load(Relaxed);
             sum.delivered += status.delivered.load(Relaxed);
             sum.errors += status.errors.load(Relaxed);
@@ -253,6 +256,11 @@ impl Fleet {
             sum.p99_ns = sum.p99_ns.or(some(status.p99_ns.load(Relaxed)));
         }
         sum
+    }
+
+    /// The first error that any client met, if one has.
+    pub fn first_error(&self) -> Option<String> {
+        self.shards.iter().find_map(|shard| shard.status.first_error.lock().ok()?.clone())
     }
 
     /// Whether there is nothing left to wait for: every client has everything, or has ended.

@@ -14,7 +14,9 @@
 //! What deliberately does not live here: when phases begin and end, and the server (both are the runner's).
 
 pub mod bare;
+pub mod books;
 pub mod fleet;
+pub mod publisher;
 pub mod session;
 pub mod target;
 pub mod workload;
@@ -30,4 +32,4 @@ mod transport;
 
 pub use fleet::{ClientReport, Fleet, FleetPlan, FleetStatus};
 pub use recorder::interval_ns;
-pub use target::{Protocol, Target};
+pub use target::{Foreign, Protocol, Target};

@@ -1,21 +1,18 @@
 //! One thread of clients: a single-threaded runtime, one pacer, one recorder, no locks on the path of a
 //! message. What the rest of the process may know of it goes through atomics and one channel.
 
-use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 use tokio::task::LocalSet;
 use wirecost_probe::meter::Meter;
 
-use crate::bell::Bell;
 use crate::client::{Context, Shared, Stage, live};
 use crate::fleet::{ClientReport, FleetPlan};
 use crate::pacer::{Pacer, phases};
-use crate::recorder::Recorder;
 
 /// Connections that a shard opens at the same time.
 const CONNECTING_AT_ONCE: usize = 64;
@@ -28,11 +25,14 @@ const STATUS_EVERY: Duration = Duration::from_millis(200);
 pub(crate) struct Status {
     pub connected: AtomicU32,
     pub ended: AtomicU32,
+    pub probed: AtomicU32,
     pub complete: AtomicU32,
     pub delivered: AtomicU64,
     pub errors: AtomicU64,
     pub p50_ns: AtomicU64,
     pub p99_ns: AtomicU64,
+    /// The first error of any client.
+    pub first_error: Mutex<Option<String>>,
 }
 
 /// A client became ready, or could not.
@@ -61,17 +61,7 @@ async fn clients(
 ) -> Result<ClientReport, std::io::Error> {
     let pacer = Pacer::spawn()?;
     let socket_meter = Arc::new(Meter::default());
-    let shared = Rc::new(Shared {
-        recorder: RefCell::new(Recorder::default()),
-        connected: Cell::new(0),
-        ended: Cell::new(0),
-        complete: Cell::new(0),
-        ticks: Rc::default(),
-        sent_in_window: Cell::new(0),
-        sent: Cell::new(0),
-        missed_sends: Cell::new(0),
-        closing: Bell::default(),
-    });
+    let shared = Rc::new(Shared::default());
     let ramp = Arc::new(Semaphore::new(CONNECTING_AT_ONCE));
     let (target, script) = (Rc::new(plan.target.clone()), Rc::new(plan.script.clone()));
     let phases = phases(plan.clients, plan.seed);
@@ -165,9 +155,15 @@ fn show(shared: &Shared, status: &Status) {
     let recorder = shared.recorder.borrow();
     status.connected.store(shared.connected.get(), Relaxed);
     status.ended.store(shared.ended.get(), Relaxed);
+    status.probed.store(shared.probed.get(), Relaxed);
     status.complete.store(shared.complete.get(), Relaxed);
     status.delivered.store(recorder.delivered, Relaxed);
     status.errors.store(recorder.errors.values().sum(), Relaxed);
+    if let (Some(text), Ok(mut first)) = (recorder.errors.keys().next(), status.first_error.lock())
+        && first.is_none()
+    {
+        *first = Some(text.clone());
+    }
     let quantile = |q| recorder.recent().and_then(|histogram| histogram.quantile(q)).unwrap_or(0);
     status.p50_ns.store(quantile(0.5), Relaxed);
     status.p99_ns.store(quantile(0.99), Relaxed);

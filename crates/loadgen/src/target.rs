@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
+use wirecost_model::dialect::Recipe;
 use wirecost_model::scenario::{Arm, ArmOptions, KeyExchange, TlsOptions, TlsVersion};
 use wirecost_model::{ArmConfig, TransportKind};
+
+use crate::books::Books;
 
 /// What is spoken on the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,6 +32,17 @@ pub struct Target {
     pub arm: ArmConfig,
     /// The certificate to trust, DER, where the arm uses TLS.
     pub certificate_der: Option<Vec<u8>>,
+    /// How it is spoken to and where is counted, where the server is not ours.
+    pub foreign: Option<Foreign>,
+}
+
+/// A server that is not ours.
+#[derive(Debug, Clone)]
+pub struct Foreign {
+    /// What clients do.
+    pub recipe: Arc<Recipe>,
+    /// Their account.
+    pub books: Books,
 }
 
 impl Target {
@@ -36,7 +50,7 @@ impl Target {
     pub fn null(address: SocketAddr) -> Target {
         let arm = Arm { transport: TransportKind::Websocket, options: ArmOptions::default() };
         let arm = ArmConfig::resolve(&arm, &ArmOptions::default());
-        Target { address, protocol: Protocol::Null, arm, certificate_der: None }
+        Target { address, protocol: Protocol::Null, arm, certificate_der: None, foreign: None }
     }
 
     /// `http://127.0.0.1:1234`, or `https://…`.

@@ -173,6 +173,9 @@ pub struct TrialOrder {
     pub client_cores: Vec<usize>,
     /// Keep a packet capture of the trial in this file.
     pub capture: Option<PathBuf>,
+    /// Where the scenario is: what a target is started beside.
+    #[serde(default)]
+    pub scenario_dir: PathBuf,
     /// For the test of the ledger's gate: count a byte too many in each frame's header.
     #[serde(default)]
     pub miscount: bool,

@@ -11,7 +11,7 @@ use crate::accounting::Accounting;
 use crate::control::HeadSample;
 use crate::faults::Injected;
 use crate::histogram::Latency;
-use crate::ledger::Ledger;
+use crate::ledger::{Counters, Ledger};
 use crate::machine::Machine;
 use crate::plan::Plan;
 use crate::scenario::Wire;
@@ -195,6 +195,12 @@ pub struct Trial {
     pub samples: Vec<HeadSample>,
     /// Errors of clients, by text.
     pub errors: BTreeMap<String, u64>,
+    /// The last lines that a target wrote, on standard output and standard error.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub target_words: Vec<String>,
+    /// What the publisher's own connections to a target carried, over the whole trial: it is charged to no message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publisher: Option<Counters>,
     /// Checks of this trial's validity.
     pub gates: Vec<GateResult>,
 }

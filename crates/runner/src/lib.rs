@@ -17,9 +17,11 @@ pub mod preflight;
 pub mod run;
 pub mod server_process;
 pub mod store;
+pub mod target_process;
 pub mod trial;
 
 mod capture;
+mod server;
 mod trial_process;
 
 /// The time now, UTC, RFC 3339 to the second. The only calendar of the workspace.

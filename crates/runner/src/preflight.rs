@@ -1,6 +1,8 @@
 //! What can be known to fail before anything is started: file descriptors, ports, the private network. One
 //! clear text each, and what helps.
 
+use std::path::{Path, PathBuf};
+
 use wirecost_model::scenario::Wire;
 use wirecost_model::{Cell, Plan};
 use wirecost_probe::{affinity, limits, namespace};
@@ -25,14 +27,17 @@ pub struct Ground {
     pub server_cores: Vec<usize>,
     /// Cores of the load generator.
     pub client_cores: Vec<usize>,
+    /// The scenario's folder: what targets are started beside.
+    pub scenario_dir: PathBuf,
 }
 
-/// Checks the plan against the machine.
+/// Checks the plan against the machine; `scenario_dir` is where targets are started beside.
 ///
 /// # Errors
 /// Every obstacle, as a text that says what helps.
-pub fn check(plan: &Plan) -> Result<Ground, Vec<String>> {
-    let mut obstacles = Vec::new();
+pub fn check(plan: &Plan, scenario_dir: &Path) -> Result<Ground, Vec<String>> {
+    let scenario_dir = if scenario_dir.as_os_str().is_empty() { Path::new(".") } else { scenario_dir };
+    let mut obstacles = targets(plan, scenario_dir);
     let most = plan.cells.iter().max_by_key(|cell| descriptors(cell));
     if let (Some(cell), Ok((_, hard))) = (most, limits::nofile()) {
         let needed = descriptors(cell);
@@ -66,7 +71,48 @@ pub fn check(plan: &Plan) -> Result<Ground, Vec<String>> {
         (_, None) => (Wire::Host, None),
     };
     let (server_cores, client_cores) = divide(&affinity::available_cores());
-    if obstacles.is_empty() { Ok(Ground { wire, not_private, server_cores, client_cores }) } else { Err(obstacles) }
+    if obstacles.is_empty() {
+        Ok(Ground { wire, not_private, server_cores, client_cores, scenario_dir: scenario_dir.to_path_buf() })
+    } else {
+        Err(obstacles)
+    }
+}
+
+/// Targets that are not there, each once, with what installs them.
+fn targets(plan: &Plan, scenario_dir: &Path) -> Vec<String> {
+    let mut obstacles = Vec::new();
+    for cell in &plan.cells {
+        let Some(target) = &cell.config.target else { continue };
+        let Some(program) = target.command.first() else { continue };
+        let dir = target.cwd.as_ref().map_or(scenario_dir.to_path_buf(), |cwd| scenario_dir.join(cwd));
+        let missing = if let Some(install) = target.install.as_ref().filter(|i| !scenario_dir.join(&i.creates).exists()) {
+            Some(format!("{} is not there", install.creates))
+        } else if !dir.is_dir() {
+            Some(format!("its folder {} is not there", dir.display()))
+        } else if !is_there(program, &dir) {
+            Some(format!("`{program}` is not there"))
+        } else {
+            None
+        };
+        let Some(missing) = missing else { continue };
+        let help = match &target.install {
+            Some(install) => format!("run {}", scenario_dir.join(&install.script).display()),
+            None => "install it, or correct `command` and `cwd`".into(),
+        };
+        let text = format!("the target of `{}` is not installed: {missing}; {help}", cell.config.name);
+        if !obstacles.contains(&text) {
+            obstacles.push(text);
+        }
+    }
+    obstacles
+}
+
+/// Whether a program would be found, as `execvp` looks for it.
+fn is_there(program: &str, dir: &Path) -> bool {
+    if program.contains('/') {
+        return dir.join(program).is_file();
+    }
+    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
 fn descriptors(cell: &Cell) -> u64 {
@@ -97,7 +143,7 @@ mod tests {
     fn more_clients_than_descriptors_is_one_clear_text() {
         let yaml = "name: a\nquestion: b\nworkload: { idle: {} }\nclients: 4000000\narms: [sse]\nwire: host\n";
         let loaded = wirecost_model::scenario::load(yaml).unwrap();
-        let obstacles = check(&Plan::new(&loaded, Some(1), None)).unwrap_err();
+        let obstacles = check(&Plan::new(&loaded, Some(1), None), Path::new(".")).unwrap_err();
         assert!(obstacles[0].contains("file descriptors"), "{obstacles:?}");
         assert!(obstacles.iter().any(|text| text.contains("local ports")), "{obstacles:?}");
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use wirecost_model::control::{Progress, TrialEvent, TrialOrder, TrialOutput};
 use wirecost_model::record::{GateResult, Trial, trial_file_stem};
+use wirecost_model::scenario::Wire;
 use wirecost_model::{Cell, Plan, TrialSpec};
 
 use crate::preflight::Ground;
@@ -103,12 +104,14 @@ pub fn run(
         let order = TrialOrder {
             spec: spec.clone(),
             cell: cell.clone(),
-            wire: ground.wire,
+            // A server that runs already is where it is.
+            wire: if cell.config.target.as_ref().is_some_and(|target| target.url.is_some()) { Wire::Host } else { ground.wire },
             mtu: plan.mtu,
             server_cores: ground.server_cores.clone(),
             client_cores: ground.client_cores.clone(),
             capture: capture
                 .then(|| store.dir().join("trials").join(format!("{}.pcapng", trial_file_stem(spec.index, &cell.config.name)))),
+            scenario_dir: ground.scenario_dir.clone(),
             miscount,
         };
         let mut process = TrialProcess::start(command, &order).map_err(RunError::Start)?;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
+use wirecost_loadgen::publisher::Publisher;
 use wirecost_loadgen::workload::Script;
 use wirecost_loadgen::{ClientReport, Fleet, FleetPlan, Protocol, Target};
 use wirecost_model::accounting::Accounting;
@@ -12,11 +13,11 @@ use wirecost_model::control::{
 };
 use wirecost_model::histogram::Histogram;
 use wirecost_model::hlog::Tagged;
-use wirecost_model::ledger::{Carried, Direction, InterfaceAccount, Layer, Ledger, Phase};
+use wirecost_model::ledger::{Carried, Counters, Direction, InterfaceAccount, Layer, Ledger, Phase};
 use wirecost_model::record::{MachineCost, ProcessCost, Trial};
 use wirecost_model::scenario::{Wire, Workload};
 use wirecost_model::schedule::Schedule;
-use wirecost_model::transport::Initiative;
+use wirecost_model::transport::{Initiative, TransportKind};
 use wirecost_probe::clock::{now_ns, sleep_until};
 use wirecost_probe::machine_state::MachineState;
 use wirecost_probe::namespace::{PrivateNetwork, TcpRecovery, enter_private, set_tcp_recovery};
@@ -24,7 +25,8 @@ use wirecost_probe::netstat::StackCounters;
 use wirecost_probe::{affinity, interface, limits, process};
 
 use crate::capture::Capture;
-use crate::server_process::{ServerError, ServerProcess};
+pub use crate::server::ServerFault;
+use crate::server::{Left, Server};
 use crate::utc_now;
 
 /// Between telling everyone when the clock starts and its start, ns: time for the word to arrive.
@@ -39,6 +41,9 @@ const SERIES_EVERY_NS: u64 = 1_000_000_000;
 /// How long all push subscribers may take to be seen waiting by the server, ns.
 const BARRIER_NS: u64 = 10_000_000_000;
 
+/// How often a probe is published, ns: longer than clients take to tell that they have heard one.
+const PROBE_EVERY_NS: u64 = 500_000_000;
+
 /// How long the interface may take to fall silent, ns.
 const QUIET_NS: u64 = 2_000_000_000;
 
@@ -50,13 +55,23 @@ pub enum TrialError {
     Network(#[from] wirecost_probe::namespace::NamespaceError),
     /// The server could not be started, reached or kept.
     #[error("{0}")]
-    Server(#[from] ServerError),
+    Server(#[from] ServerFault),
     /// The clients could not be connected.
     #[error("{0}")]
     Clients(#[from] wirecost_loadgen::fleet::FleetError),
     /// An instrument failed.
     #[error("an instrument failed: {0}")]
     Probe(#[from] std::io::Error),
+    /// Not every client has heard what a target publishes.
+    #[error("{heard} of {clients} clients have heard what was published to the target before the start, and no more do{error}")]
+    Probes {
+        /// Clients that have.
+        heard: u32,
+        /// Clients there should be.
+        clients: u32,
+        /// `; the first error: …`, or empty.
+        error: String,
+    },
     /// The server does not see every client listening.
     #[error("the server sees {seen} of {clients} clients listening, and no more come")]
     Barrier {
@@ -70,7 +85,7 @@ pub enum TrialError {
 impl TrialError {
     /// Whether it was the server that failed, or could not be reached.
     pub fn server_died(&self) -> bool {
-        matches!(self, TrialError::Server(_) | TrialError::Clients(_) | TrialError::Barrier { .. })
+        matches!(self, TrialError::Server(_) | TrialError::Clients(_) | TrialError::Barrier { .. } | TrialError::Probes { .. })
     }
 }
 
@@ -96,18 +111,26 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
 
     let capture = order.capture.as_deref().map(Capture::start).transpose()?;
 
-    let mut server = ServerProcess::start(server)?;
-    let ready = server.ready().clone();
+    let mut server = Server::start(order, server)?;
+    // Whoever waited for a target to get ready has left traces on the interface that are no connection of the trial's.
+    let wire_before = match (wire_before, server.foreign()) {
+        (Some((lo, _)), Some(_)) => {
+            quiet_interface(lo)?;
+            Some((interface::Counters::read("lo")?, StackCounters::read()?))
+        }
+        (before, _) => before,
+    };
     let mut script = Script::new(&order.cell.workload, order.cell.clients, order.spec.seed);
     if let Some(publish) = &mut script.publish {
         publish.faults = order.cell.faults;
     }
     let plan = FleetPlan {
         target: Target {
-            address: ready.address,
+            address: server.address(),
             protocol: Protocol::OfArm,
             arm: order.cell.config.clone(),
-            certificate_der: ready.certificate_der.clone(),
+            certificate_der: server.certificate_der(),
+            foreign: server.foreign(),
         },
         script: script.clone(),
         clients: order.cell.clients,
@@ -122,6 +145,7 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
     let before = server.read()?;
     let machine_before = MachineState::read()?;
     let client_rss_before_bytes = process::Memory::of(std::process::id())?.rss_bytes;
+    server.connect_publisher(&plan.target, &plan.script, order.spec.seed)?;
     let fleet = trial.connect(&mut server, &plan)?;
     trial.barrier(&mut server, &fleet)?;
     let connected = server.read()?;
@@ -148,8 +172,9 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
     carried.extend([window.carried[0], window.carried[1], self::carried(private)?]);
     let closing = Progress { phase: "close".into(), ..trial.state(&fleet.status(), &begin) };
     (trial.tell)(TrialEvent::Progress(closing));
-    let clients = fleet.close();
-    let report = server.stop()?;
+    let mut clients = fleet.close();
+    let Left { report, words, publisher, errors } = server.stop()?;
+    errors.into_iter().for_each(|(text, count)| *clients.errors.entry(text).or_default() += count);
     let wire = match wire_before {
         Some((lo, stack)) => Some((quiet_interface(lo)?, StackCounters::read()? - stack)),
         None => None,
@@ -170,6 +195,8 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
         wire,
         wire_end,
         capture_dropped,
+        words,
+        publisher,
     }
     .output())
 }
@@ -227,7 +254,7 @@ struct Readings {
 }
 
 impl Running<'_> {
-    fn connect(&mut self, server: &mut ServerProcess, plan: &FleetPlan) -> Result<Fleet, TrialError> {
+    fn connect(&mut self, server: &mut Server, plan: &FleetPlan) -> Result<Fleet, TrialError> {
         let (tell, started_ns) = (&mut self.tell, self.started_ns);
         let connecting = Fleet::connect(plan, |connected| {
             tell(TrialEvent::Progress(Progress {
@@ -242,7 +269,13 @@ impl Running<'_> {
     }
 
     /// Waits until the server sees every client listening: from then on no push can be missed.
-    fn barrier(&mut self, server: &mut ServerProcess, fleet: &Fleet) -> Result<(), TrialError> {
+    fn barrier(&mut self, server: &mut Server, fleet: &Fleet) -> Result<(), TrialError> {
+        if let Some(publisher) = server.publisher() {
+            return self.probes(publisher, fleet);
+        }
+        if self.order.cell.config.target.is_some() {
+            return Ok(());
+        }
         let listens = self.script.subscribe && self.order.cell.config.transport.row().initiative == Initiative::Push;
         if !listens {
             return Ok(());
@@ -261,8 +294,33 @@ impl Running<'_> {
         }
     }
 
+    /// The same with a server that cannot be asked: probes are published until every client has heard one. A client that
+    /// polls at an interval will not for as long as that is, and misses nothing that it can ask for later.
+    fn probes(&mut self, publisher: &Publisher, fleet: &Fleet) -> Result<(), TrialError> {
+        if self.order.cell.config.transport == TransportKind::ShortPoll {
+            return Ok(());
+        }
+        let clients = self.order.cell.clients;
+        let give_up_ns = now_ns() + BARRIER_NS;
+        loop {
+            publisher.probe().map_err(ServerFault::from)?;
+            let until_ns = now_ns() + PROBE_EVERY_NS;
+            while now_ns() < until_ns {
+                let status = fleet.status();
+                if status.probed >= clients {
+                    return Ok(());
+                }
+                if now_ns() > give_up_ns || status.ended > 0 {
+                    let error = fleet.first_error().map_or(String::new(), |text| format!("; the first error: {text}"));
+                    return Err(TrialError::Probes { heard: status.probed, clients, error });
+                }
+                sleep_until(now_ns() + 5_000_000);
+            }
+        }
+    }
+
     /// Sleeps through warm-up and the measured window, and reads both its ends.
-    fn window(&mut self, server: &mut ServerProcess, fleet: &Fleet, begin: &Begin) -> Result<Window, TrialError> {
+    fn window(&mut self, server: &mut Server, fleet: &Fleet, begin: &Begin) -> Result<Window, TrialError> {
         let (from_ns, to_ns) = (begin.start_ns + begin.window_from_ns, begin.start_ns + begin.window_to_ns);
         self.watch("warmup", from_ns, server, fleet, begin)?;
         let private = self.order.wire == Wire::Private;
@@ -279,14 +337,7 @@ impl Running<'_> {
         Ok(Window { carried, from, to, client_cpu_ns, client: process::Memory::of(std::process::id())?, machine })
     }
 
-    fn watch(
-        &mut self,
-        phase: &str,
-        until_ns: u64,
-        server: &mut ServerProcess,
-        fleet: &Fleet,
-        begin: &Begin,
-    ) -> Result<(), TrialError> {
+    fn watch(&mut self, phase: &str, until_ns: u64, server: &mut Server, fleet: &Fleet, begin: &Begin) -> Result<(), TrialError> {
         let mut next_point_ns =
             begin.start_ns + SERIES_EVERY_NS * (now_ns().saturating_sub(begin.start_ns) / SERIES_EVERY_NS + 1);
         loop {
@@ -322,7 +373,7 @@ impl Running<'_> {
     fn progress(
         &mut self,
         phase: &str,
-        server: &mut ServerProcess,
+        server: &mut Server,
         fleet: &Fleet,
         begin: &Begin,
         point_ns: Option<u64>,
@@ -381,6 +432,8 @@ struct Sum<'a> {
     wire: Option<(interface::Counters, StackCounters)>,
     wire_end: Option<interface::Counters>,
     capture_dropped: u64,
+    words: Vec<String>,
+    publisher: Option<Counters>,
 }
 
 impl Sum<'_> {
@@ -462,6 +515,8 @@ impl Sum<'_> {
             nagle_connections: self.nagle,
             samples: self.report.samples,
             errors,
+            target_words: self.words,
+            publisher: self.publisher,
             gates: Vec::new(),
         };
         TrialOutput { trial, histograms, interval_ns, series: self.series }
@@ -486,7 +541,9 @@ impl Sum<'_> {
             });
         }
         ledger.interface = self.wire.map(|(wire, stack)| {
-            let all = self.report.reading.counters;
+            let mut all = self.report.reading.counters;
+            // On the wire, and in no phase of anybody's message.
+            all += self.publisher.unwrap_or_default();
             let both = [Direction::Up, Direction::Down];
             let bytes: u64 = both.iter().flat_map(|d| Layer::ALL.map(|layer| all.layer(layer, *d))).sum();
             let frames = [all.data_segments, all.ack_segments, all.control_segments, all.retransmit_segments];

@@ -47,6 +47,7 @@
 pub mod batch;
 pub mod chunked;
 pub mod engine_io;
+pub mod find;
 pub mod http1;
 pub mod ndjson;
 pub mod socket_io;

@@ -11,7 +11,7 @@ use wirecost_model::record::{Calibration, Provenance, Record, SCHEMA_VERSION, Tr
 use wirecost_model::scenario::Loaded;
 use wirecost_model::threshold::Threshold;
 use wirecost_model::units::Span;
-use wirecost_model::{Plan, scenario};
+use wirecost_model::{Cell, Plan, scenario};
 use wirecost_probe::machine;
 use wirecost_report::{export, html, load, stats, terminal};
 use wirecost_runner::preflight::{self, Ground};
@@ -75,13 +75,24 @@ fn prepare(args: &RunArgs) -> Result<Vec<Job>, Failure> {
             }
             plan.baseline.clone_from(baseline);
         }
+        for cell in &plan.cells {
+            let host = cell.config.target.as_ref().and_then(|target| target.remote_host());
+            if let Some(host) = host.filter(|host| !args.allow_remote.contains(host)) {
+                obstacles.push(format!(
+                    "{}: the target of `{}` is not this machine. {}; if {host} is yours, say `--allow-remote {host}`",
+                    file.display(),
+                    cell.config.name,
+                    what_is_sent(cell)
+                ));
+            }
+        }
         let parse = |texts: &[String]| -> Result<Vec<Threshold>, Failure> {
             let parsed: Result<Vec<_>, _> = texts.iter().map(|text| Threshold::parse(text, &loaded.scenario)).collect();
             parsed.map_err(|error| Failure::new(exit::USAGE, format!("--fail-if: {error}")))
         };
         let thresholds = parse(&loaded.scenario.thresholds)?;
         let fail_if = parse(&args.fail_if)?.iter().map(Threshold::opposite).collect();
-        match preflight::check(&plan) {
+        match preflight::check(&plan, file.parent().unwrap_or(std::path::Path::new("."))) {
             Ok(ground) => jobs.push(Job { file: file.clone(), text, loaded, plan, thresholds, fail_if, ground }),
             Err(found) => obstacles.extend(found.into_iter().map(|text| format!("{}: {text}", file.display()))),
         }
@@ -90,6 +101,16 @@ fn prepare(args: &RunArgs) -> Result<Vec<Job>, Failure> {
         return Ok(jobs);
     }
     Err(Failure::new(exit::SCENARIO, format!("cannot run here; nothing was started\n  {}", obstacles.join("\n  "))))
+}
+
+/// What a trial of a cell sends to its target, in words.
+fn what_is_sent(cell: &Cell) -> String {
+    let seconds = (cell.timing.warmup.ns() + cell.timing.measure.ns() + cell.timing.drain.ns()) as f64 / 1e9;
+    let url = cell.config.target.as_ref().and_then(|target| target.url.clone()).unwrap_or_default();
+    let (clients, workload) = (cell.clients, cell.workload.name());
+    let transport = cell.config.transport.row().name;
+    let payload = cell.workload.payload().map(|payload| format!(" with messages of {payload}")).unwrap_or_default();
+    format!("A trial connects {clients} clients of {transport} to {url} and runs `{workload}`{payload} for up to {seconds:.0} s")
 }
 
 fn override_scenario(args: &RunArgs, loaded: &mut Loaded) {
@@ -176,6 +197,9 @@ fn run_job(job: &Job, args: &RunArgs, signals: &Signals, calibration: &mut Optio
     ui.line(&format!("{} — {}", job.loaded.scenario.name, job.loaded.scenario.question.trim()));
     if let Some(reason) = &job.ground.not_private {
         ui.line(&format!("note: on the host's loopback, bytes are not reconciled with the kernel's: {reason}"));
+    }
+    for cell in job.plan.cells.iter().filter(|cell| cell.config.target.as_ref().is_some_and(|target| target.url.is_some())) {
+        ui.line(&format!("note: {}; bytes are not reconciled with a kernel's count there", what_is_sent(cell)));
     }
     if cfg!(debug_assertions) {
         ui.line("note: a debug build measures itself; use `cargo run --release`");
@@ -266,6 +290,26 @@ fn assemble(job: &Job, trials: Vec<Trial>, mut provenance: Provenance, calibrati
     let mut warnings = Vec::new();
     if let Some(reason) = &job.ground.not_private {
         warnings.push(format!("on the host's loopback: bytes are not reconciled with the kernel's count ({reason})"));
+    }
+    let against = |with: fn(&scenario::Target) -> bool| {
+        let cells = plan.cells.iter().filter(|cell| cell.config.target.as_ref().is_some_and(|target| with(target)));
+        cells
+            .map(|cell| format!("`{}`", cell.config.name))
+            .collect::<std::collections::BTreeSet<_>>()
+            .into_iter()
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let (foreign, remote) = (against(|_| true), against(|target| target.url.is_some()));
+    if !foreign.is_empty() {
+        warnings.push(format!(
+            "against a target ({foreign}) bytes are counted at the clients' end; the server's CPU time is that of all its processes and \
+             contains taking each message from the publisher, which the reference server does not have to do"
+        ));
+    }
+    if !remote.is_empty() {
+        warnings
+            .push(format!("of a target found at a URL ({remote}) CPU and memory are not measured, and bytes are not reconciled"));
     }
     if job.ground.server_cores.is_empty() {
         warnings.push("server and load generator share one core: a latency contains both".into());

@@ -2,7 +2,6 @@
 //! byte counted: TCP, then TLS if the arm has it, with a meter below and above TLS.
 
 use std::io::IoSlice;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,7 +16,9 @@ use tokio_rustls::client::TlsStream;
 use wirecost_probe::clock::now_ns;
 use wirecost_probe::meter::{Meter, MeteredStream};
 
+use crate::books::Place;
 use crate::session::TransportError;
+use crate::target::Target;
 
 /// How long the steps of connecting took, ns, by the tag of their histogram.
 pub(crate) type Stages = Vec<(&'static str, u64)>;
@@ -45,27 +46,31 @@ impl Step {
 
 /// A connection, plain or encrypted.
 pub(crate) enum Connection {
-    /// `http://`, `ws://`.
-    Plain(MeteredStream<TcpStream>),
+    /// `http://`, `ws://`. Its place in the books is given up when it goes.
+    Plain(MeteredStream<TcpStream>, #[expect(dead_code, reason = "what counts is when it is dropped")] Option<Place>),
     /// `https://`, `wss://`.
     Tls(Box<TlsStream<MeteredStream<TcpStream>>>),
 }
 
-/// Opens a connection with Nagle's algorithm off.
+/// Opens a connection with Nagle's algorithm off. One towards a server that is not ours is entered in the books.
 pub(crate) async fn open(
-    address: SocketAddr,
+    target: &Target,
     tls: Option<Arc<ClientConfig>>,
     socket_meter: Arc<Meter>,
     stages: &mut Stages,
 ) -> Result<Connection, TransportError> {
     let step = Step::begin("connect_tcp");
-    let stream = TcpStream::connect(address).await?;
+    let stream = TcpStream::connect(target.address).await?;
     stream.set_nodelay(true)?;
     step.end(stages);
+    if let Some(foreign) = &target.foreign {
+        let (place, meter) = foreign.books.enter(&stream)?;
+        return Ok(Connection::Plain(MeteredStream::new(stream, meter), Some(place)));
+    }
     let stream = MeteredStream::new(stream, socket_meter);
-    let Some(config) = tls else { return Ok(Connection::Plain(stream)) };
+    let Some(config) = tls else { return Ok(Connection::Plain(stream, None)) };
     let step = Step::begin("connect_tls");
-    let name = ServerName::from(address.ip());
+    let name = ServerName::from(target.address.ip());
     let stream = TlsConnector::from(config).connect(name, stream).await?;
     step.end(stages);
     Ok(Connection::Tls(Box::new(stream)))
@@ -74,7 +79,7 @@ pub(crate) async fn open(
 impl AsyncRead for Connection {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
         match self.get_mut() {
-            Connection::Plain(stream) => Pin::new(stream).poll_read(context, buf),
+            Connection::Plain(stream, _) => Pin::new(stream).poll_read(context, buf),
             Connection::Tls(stream) => Pin::new(stream).poll_read(context, buf),
         }
     }
@@ -83,7 +88,7 @@ impl AsyncRead for Connection {
 impl AsyncWrite for Connection {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
         match self.get_mut() {
-            Connection::Plain(stream) => Pin::new(stream).poll_write(context, buf),
+            Connection::Plain(stream, _) => Pin::new(stream).poll_write(context, buf),
             Connection::Tls(stream) => Pin::new(stream).poll_write(context, buf),
         }
     }
@@ -93,25 +98,25 @@ impl AsyncWrite for Connection {
         bufs: &[IoSlice<'_>],
     ) -> Poll<std::io::Result<usize>> {
         match self.get_mut() {
-            Connection::Plain(stream) => Pin::new(stream).poll_write_vectored(context, bufs),
+            Connection::Plain(stream, _) => Pin::new(stream).poll_write_vectored(context, bufs),
             Connection::Tls(stream) => Pin::new(stream).poll_write_vectored(context, bufs),
         }
     }
     fn is_write_vectored(&self) -> bool {
         match self {
-            Connection::Plain(stream) => stream.is_write_vectored(),
+            Connection::Plain(stream, _) => stream.is_write_vectored(),
             Connection::Tls(stream) => stream.is_write_vectored(),
         }
     }
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         match self.get_mut() {
-            Connection::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Connection::Plain(stream, _) => Pin::new(stream).poll_flush(context),
             Connection::Tls(stream) => Pin::new(stream).poll_flush(context),
         }
     }
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         match self.get_mut() {
-            Connection::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Connection::Plain(stream, _) => Pin::new(stream).poll_shutdown(context),
             Connection::Tls(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use wirecost_model::ledger::Flow;
 use wirecost_model::scenario::{Frame, Stack};
 use wirecost_probe::meter::Meter;
 
@@ -32,6 +33,10 @@ pub(crate) struct Answer {
     pub etag: Option<String>,
     /// The `Content-Type` header, if there was one.
     pub content_type: Option<String>,
+    /// The headers that somebody wanted, in that order: the lean stack only.
+    pub kept: Vec<Option<Box<str>>>,
+    /// Bytes of the heads of request and answer: the lean stack only.
+    pub heads: Flow,
     /// The body.
     pub body: Bytes,
 }
@@ -84,7 +89,7 @@ impl Http {
     }
 
     /// GET; the whole answer. `held` is how long the server may hold it beyond the usual time.
-    pub async fn get(&self, path: &str, headers: &[(&'static str, &str)], held: Duration) -> Result<Answer, TransportError> {
+    pub async fn get(&self, path: &str, headers: &[(&str, &str)], held: Duration) -> Result<Answer, TransportError> {
         match self {
             // Boxed, so that the other stack's callers do not carry a future of reqwest's size: an allocation among its many.
             Http::Standard(http) => Box::pin(http.get(path, headers, held)).await,
@@ -93,7 +98,7 @@ impl Http {
     }
 
     /// POST; the whole answer.
-    pub async fn post(&self, path: &str, headers: &[(&'static str, &str)], body: Bytes) -> Result<Answer, TransportError> {
+    pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: Bytes) -> Result<Answer, TransportError> {
         match self {
             Http::Standard(http) => Box::pin(http.post(path, headers, body)).await,
             Http::Lean(http) => http.post(path, headers, body).await,

@@ -39,7 +39,7 @@ impl Connect for Null {
 
     async fn connect(context: &Context) -> Result<Self, TransportError> {
         let mut stages = Vec::new();
-        let connection = open(context.target.address, None, context.socket_meter.clone(), &mut stages).await?;
+        let connection = open(&context.target, None, context.socket_meter.clone(), &mut stages).await?;
         context.stages(stages);
         Ok(Null { connection, received: BytesMut::with_capacity(16 << 10) })
     }

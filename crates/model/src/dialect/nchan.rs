@@ -51,8 +51,7 @@ impl Nchan {
 }
 
 fn polled(path: &str, recipe: Recipe) -> Recipe {
-    let memory =
-        |name: &str, header: &str| Memory { name: name.into(), source: Source::Header(header.into()), start: None };
+    let memory = |name: &str, header: &str| Memory { name: name.into(), source: Source::Header(header.into()), start: None };
     Recipe {
         path: path.into(),
         headers: vec![("if-modified-since".into(), "{since}".into()), ("if-none-match".into(), "{tag}".into())],

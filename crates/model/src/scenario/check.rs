@@ -186,20 +186,32 @@ fn check_targets(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)) {
             report(&arm_path, why.into());
         }
         if matches!(arm.options.tls.or(scenario.defaults.tls), Some(Tls::On(_))) {
-            report(&arm_path, "TLS towards a target is not spoken yet; measure it behind its TLS, or use the reference server".into());
+            report(
+                &arm_path,
+                "TLS towards a target is not spoken yet; measure it behind its TLS, or use the reference server".into(),
+            );
         }
         let kind = scenario.workload.name();
         let workload = vec![step("workload"), step(kind)];
         match &scenario.workload {
             Workload::Push(_) if recipe.publish.is_none() => {
-                let what = format!("nothing can be published by the dialect {}; use echo or idle, or another dialect", dialect.name);
+                let what =
+                    format!("nothing can be published by the dialect {}; use echo or idle, or another dialect", dialect.name);
                 report(&workload, what);
             }
             Workload::Echo(_) if !matches!(arm.transport, TransportKind::Websocket | TransportKind::SocketIo) => {
-                report(&arm_path, format!("a server that is not ours echoes over websocket and socket_io, not over {}", row.name));
+                report(
+                    &arm_path,
+                    format!("a server that is not ours echoes over websocket and socket_io, not over {}", row.name),
+                );
             }
             Workload::Push(_) | Workload::Echo(_) | Workload::Idle(_) => {}
-            _ => report(&workload, format!("`{kind}` needs a server that counts what it receives: the reference server; against a target use push, echo or idle")),
+            _ => report(
+                &workload,
+                format!(
+                    "`{kind}` needs a server that counts what it receives: the reference server; against a target use push, echo or idle"
+                ),
+            ),
         }
         if !scenario.faults.is_none() {
             report(&[step("faults")], "only the reference server does things wrong on purpose; the arm has a target".into());
@@ -210,9 +222,8 @@ fn check_targets(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)) {
 /// The parts of a recipe that a scenario wrote.
 fn check_recipe(recipe: &Recipe, scenario: &Scenario, report: &mut dyn FnMut(String)) {
     let each = matches!(&scenario.workload, Workload::Push(push) if push.audience == Audience::Each);
-    let known = |name: &str| {
-        matches!(name, "room" | "message" | "session") || recipe.memories.iter().any(|memory| memory.name == name)
-    };
+    let known =
+        |name: &str| matches!(name, "room" | "message" | "session") || recipe.memories.iter().any(|memory| memory.name == name);
     let (publish_path, body) = match &recipe.publish {
         Some(Publish::Post { path, body, .. } | Publish::Send { path, body }) => (Some(path), body.as_str()),
         Some(Publish::Emit) | None => (None, "{message}"),
@@ -222,7 +233,9 @@ fn check_recipe(recipe: &Recipe, scenario: &Scenario, report: &mut dyn FnMut(Str
             report(fault);
         }
         if each && !placeholders(path).iter().any(|name| name == "room") {
-            report(format!("`audience: each` has a stream for each client, and `{path}` does not say which; put `{{room}}` into it"));
+            report(format!(
+                "`audience: each` has a stream for each client, and `{path}` does not say which; put `{{room}}` into it"
+            ));
         }
     }
     let mut templates: Vec<&str> = vec![&recipe.path, &recipe.say, body];

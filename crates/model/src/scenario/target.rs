@@ -99,9 +99,7 @@ pub fn http_url(url: &str) -> Result<(String, u16, String), String> {
     };
     let (authority, path) = rest.find('/').map_or((rest, "/"), |slash| rest.split_at(slash));
     let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !host.is_empty() => {
-            (host, port.parse().map_err(|_| format!("`{url}`: `{port}` is no port"))?)
-        }
+        Some((host, port)) if !host.is_empty() => (host, port.parse().map_err(|_| format!("`{url}`: `{port}` is no port"))?),
         _ => (authority, 80),
     };
     let writable = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '[' | ']' | ':');
@@ -139,7 +137,9 @@ impl Target {
         let mut faults = Vec::new();
         match (&self.url, self.command.is_empty()) {
             (Some(_), false) => faults.push(("url", "a target has a `command` or a `url`, not both".into())),
-            (None, true) => faults.push(("command", "a target needs a `command` that starts it, or the `url` of one that runs".into())),
+            (None, true) => {
+                faults.push(("command", "a target needs a `command` that starts it, or the `url` of one that runs".into()))
+            }
             (Some(url), true) => {
                 if let Err(fault) = http_url(url) {
                     faults.push(("url", fault));

@@ -11,7 +11,7 @@ use crate::format::{count, fixed};
 pub const RESIDUAL: Gate = Gate {
     name: "ledger_residual",
     what: "the layers add up to what the network interface carried, to the byte",
-    check: |_, trial| {
+    check: |cell, trial| {
         let Some(interface) = trial.ledger.interface else {
             return Finding::not_measured("not reconciled: without a private network the interface carries others' packets too");
         };
@@ -44,7 +44,12 @@ pub const RESIDUAL: Gate = Gate {
                 interface.dsacks,
                 interface.stray_resets
             ),
-            "some connection was not counted, or closed before it was read: please report it with the record",
+            match cell.config.target {
+                None => "some connection was not counted, or closed before it was read: please report it with the record",
+                Some(_) => {
+                    "a target that sends packets of its own (to a database, between its processes) cannot be reconciled: use `wire: host`"
+                }
+            },
         )
     },
 };

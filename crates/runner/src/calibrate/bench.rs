@@ -95,6 +95,7 @@ impl<'a> Bench<'a> {
             server_cores: self.ground.server_cores.clone(),
             client_cores: self.ground.client_cores.clone(),
             capture: None,
+            scenario_dir: std::path::PathBuf::new(),
             miscount: false,
         };
         let mut process = TrialProcess::start(self.calibrate.command, &order)?;

@@ -139,7 +139,8 @@ fn ground(wire: Wire) -> Result<Ground, CalibrateError> {
     let one = "name: one\nquestion: What is there?\nworkload: { idle: {} }\narms: [websocket]\n";
     let loaded =
         scenario::load(one).map_err(|problems| CalibrateError::Refused(problems.iter().map(ToString::to_string).collect()))?;
-    preflight::check(&Plan { wire, ..Plan::new(&loaded, Some(1), None) }).map_err(CalibrateError::Refused)
+    preflight::check(&Plan { wire, ..Plan::new(&loaded, Some(1), None) }, std::path::Path::new("."))
+        .map_err(CalibrateError::Refused)
 }
 
 /// A time as people read it.

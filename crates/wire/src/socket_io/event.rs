@@ -53,6 +53,41 @@ pub fn encode_text_event(
     Ok(buf.len() - before)
 }
 
+/// Appends the text of the event `name` with one argument that is JSON already, and returns how many bytes that took.
+///
+/// # Errors
+///
+/// [`EncodeError::Namespace`] if the namespace cannot be written; nothing is appended then.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use wirecost_wire::socket_io::encode_json_event;
+/// let mut text = BytesMut::new();
+/// encode_json_event(&mut text, "/test", None, "my_event", r#"{"data":"hi"}"#)?;
+/// assert_eq!(&text[..], br#"2/test,["my_event",{"data":"hi"}]"#);
+/// # Ok::<(), wirecost_wire::socket_io::EncodeError>(())
+/// ```
+pub fn encode_json_event(
+    buf: &mut BytesMut,
+    namespace: &str,
+    ack_id: Option<u64>,
+    name: &str,
+    argument: &str,
+) -> Result<usize, EncodeError> {
+    if !is_writable_namespace(namespace) {
+        return Err(EncodeError::Namespace);
+    }
+    let before = buf.len();
+    buf.reserve(header_bytes(namespace, ack_id) + name.len() + argument.len() + 8);
+    put_header(buf, Kind::Event, 0, namespace, ack_id);
+    buf.put_slice(ARGS_START);
+    json_text::push_str(buf, name);
+    buf.put_slice(ARGS_MIDDLE);
+    buf.put_slice(argument.as_bytes());
+    buf.put_slice(ARGS_END);
+    Ok(buf.len() - before)
+}
+
 /// Appends the text of the event `name` with one binary argument, which is to follow as a binary message, and returns how
 /// many bytes that took.
 ///

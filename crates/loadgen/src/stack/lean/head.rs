@@ -36,6 +36,8 @@ pub(super) struct Head {
     pub etag: Option<Box<str>>,
     /// The `Content-Type`, likewise, of an answer that has a body.
     pub content_type: Option<Box<str>>,
+    /// What was asked for of the other headers, in that order; empty if nothing was.
+    pub kept: Vec<Option<Box<str>>>,
 }
 
 fn malformed(what: impl Into<String>) -> TransportError {
@@ -43,7 +45,7 @@ fn malformed(what: impl Into<String>) -> TransportError {
 }
 
 /// The head that `input` begins with; `None` if it is not complete.
-pub(super) fn parse(input: &[u8]) -> Result<Option<Head>, TransportError> {
+pub(super) fn parse(input: &[u8], keep: &[String]) -> Result<Option<Head>, TransportError> {
     let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut response, input, &mut headers);
@@ -56,7 +58,13 @@ pub(super) fn parse(input: &[u8]) -> Result<Option<Head>, TransportError> {
     let status = response.code.unwrap_or_default();
     let (mut length, mut chunked, mut etag, mut content_type) = (None, None, None, None);
     let (mut close, mut stay) = (false, response.version == Some(1));
+    let mut kept: Vec<Option<Box<str>>> = vec![None; keep.len()];
     for header in response.headers {
+        for (name, kept) in keep.iter().zip(&mut kept) {
+            if header.name.eq_ignore_ascii_case(name) {
+                *kept = std::str::from_utf8(header.value).ok().filter(visible).map(Box::from);
+            }
+        }
         // Lengths differ, so most headers are told apart without comparing.
         match header.name.len() {
             4 if header.name.eq_ignore_ascii_case("etag") => etag = std::str::from_utf8(header.value).ok().filter(visible),
@@ -96,7 +104,8 @@ pub(super) fn parse(input: &[u8]) -> Result<Option<Head>, TransportError> {
         (_, None, None) => Framing::UntilClose,
     };
     let keep_alive = stay && !close && framing != Framing::UntilClose;
-    Ok(Some(Head { bytes, status, framing, keep_alive, etag: etag.map(Box::from), content_type: content_type.map(Box::from) }))
+    let (etag, content_type) = (etag.map(Box::from), content_type.map(Box::from));
+    Ok(Some(Head { bytes, status, framing, keep_alive, etag, content_type, kept }))
 }
 
 /// Whether a value can be sent back as it came.
@@ -126,7 +135,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn head(text: &str) -> Head {
-        parse(text.as_bytes()).expect("well-formed").expect("complete")
+        parse(text.as_bytes(), &[]).expect("well-formed").expect("complete")
     }
 
     #[test]
@@ -160,14 +169,14 @@ mod tests {
             ("HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n", "not asked for"),
             ("HTTP/1.1 200 OK\r\na b: c\r\n\r\n", "HTTP head"),
         ] {
-            let error = parse(text.as_bytes()).expect_err(text).to_string();
+            let error = parse(text.as_bytes(), &[]).expect_err(text).to_string();
             assert!(error.contains(why), "{text:?}: {error}");
         }
         let endless = format!("HTTP/1.1 200 OK\r\nx: {}", "y".repeat(MAX_HEAD_BYTES));
-        assert!(parse(endless.as_bytes()).is_err());
-        assert!(parse(format!("{endless}\r\n\r\n").as_bytes()).is_err());
+        assert!(parse(endless.as_bytes(), &[]).is_err());
+        assert!(parse(format!("{endless}\r\n\r\n").as_bytes(), &[]).is_err());
         let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(MAX_HEADERS + 1));
-        assert!(parse(many.as_bytes()).is_err());
+        assert!(parse(many.as_bytes(), &[]).is_err());
     }
 
     proptest! {
@@ -176,7 +185,7 @@ mod tests {
             let head = format!("HTTP/1.1 200 OK\r\nx: {value}\r\ncontent-length: {}\r\n\r\n", body.len());
             let whole = format!("{head}{body}");
             for cut in 0..whole.len() {
-                let parsed = parse(&whole.as_bytes()[..cut]).expect("well-formed").map(|head| head.bytes);
+                let parsed = parse(&whole.as_bytes()[..cut], &[]).expect("well-formed").map(|head| head.bytes);
                 prop_assert_eq!(parsed, (cut >= head.len()).then_some(head.len()));
             }
         }
@@ -186,7 +195,7 @@ mod tests {
             if status {
                 bytes.splice(0..0, *b"HTTP/1.1 200 OK\r\n");
             }
-            if let Ok(Some(head)) = parse(&bytes) {
+            if let Ok(Some(head)) = parse(&bytes, &[]) {
                 prop_assert!(head.bytes <= bytes.len());
             }
         }

@@ -1,9 +1,8 @@
 //! HTTP/1.1 on metered connections of our own. A client keeps the connections that its answers left open and
 //! takes the latest of them for the next request; a request beside a parked one opens another, as reqwest's pool does.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{ErrorKind, IoSlice};
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use rustls::ClientConfig;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use wirecost_model::ledger::Flow;
 use wirecost_probe::meter::Meter;
 
 use super::super::connection::{Connection, StageSink, open};
@@ -33,10 +33,14 @@ const COPIED_BODY_BYTES: usize = 4 << 10;
 pub(crate) struct Http(Rc<Client>);
 
 struct Client {
-    address: SocketAddr,
+    target: Target,
     tls: Option<Arc<ClientConfig>>,
     requests: Requests,
     keep_alive: bool,
+    /// Headers of answers that somebody wants to know, by their names in small letters.
+    keep: RefCell<Vec<String>>,
+    /// Requests whose writing has begun.
+    begun: Cell<u64>,
     meter: Arc<Meter>,
     stages: StageSink,
     /// Connections without a request, the latest used last.
@@ -57,19 +61,23 @@ struct Wire {
     /// Whether any of the request was written, and whether anything of an answer has come.
     written: bool,
     answered: bool,
+    /// Of the request.
+    head_bytes: u64,
 }
 
 /// A request, to be written again if its connection turns out to be gone.
 #[derive(Clone, Copy)]
 enum Request<'a> {
-    Get(&'a [(&'static str, &'a str)]),
-    Post(&'a [(&'static str, &'a str)], &'a Bytes),
+    Get(&'a [(&'a str, &'a str)]),
+    Post(&'a [(&'a str, &'a str)], &'a Bytes),
 }
 
 /// The body of an answer that does not end.
 pub(crate) struct ByteStream {
     link: Box<Link>,
     body: Body,
+    /// As the head said it.
+    pub content_type: Option<Box<str>>,
 }
 
 fn timed_out(limit: Duration) -> TransportError {
@@ -81,17 +89,28 @@ impl Http {
     pub fn new(target: &Target, meter: Arc<Meter>, stages: StageSink) -> Result<Http, TransportError> {
         let tls = target.tls().map_err(|e| TransportError::Http(e.to_string()))?;
         let requests = Requests::new(target);
-        let (address, keep_alive) = (target.address, target.arm.keep_alive);
-        Ok(Http(Rc::new(Client { address, tls, requests, keep_alive, meter, stages, idle: RefCell::default() })))
+        let (target, keep_alive) = (target.clone(), target.arm.keep_alive);
+        let (keep, begun, idle) = Default::default();
+        Ok(Http(Rc::new(Client { target, tls, requests, keep_alive, keep, begun, meter, stages, idle })))
+    }
+
+    /// Wants these headers of every answer, by their names in small letters.
+    pub fn keep(&self, names: Vec<String>) {
+        *self.0.keep.borrow_mut() = names;
+    }
+
+    /// Requests whose writing has begun.
+    pub fn begun(&self) -> u64 {
+        self.0.begun.get()
     }
 
     /// GET; the whole answer. `held` is how long the server may hold it beyond the usual time.
-    pub async fn get(&self, path: &str, headers: &[(&'static str, &str)], held: Duration) -> Result<Answer, TransportError> {
+    pub async fn get(&self, path: &str, headers: &[(&str, &str)], held: Duration) -> Result<Answer, TransportError> {
         self.0.whole(path, Request::Get(headers), ANSWER_TIMEOUT + held).await
     }
 
     /// POST; the whole answer.
-    pub async fn post(&self, path: &str, headers: &[(&'static str, &str)], body: Bytes) -> Result<Answer, TransportError> {
+    pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: Bytes) -> Result<Answer, TransportError> {
         self.0.whole(path, Request::Post(headers, &body), ANSWER_TIMEOUT).await
     }
 
@@ -99,8 +118,17 @@ impl Http {
     pub async fn open(&self, path: &str, accept: &'static str) -> Result<ByteStream, TransportError> {
         let (link, head) = self.0.begin(path, Request::Get(&[("accept", accept)]), ANSWER_TIMEOUT).await?;
         match head.status {
-            200 => Ok(ByteStream { link, body: head.framing.into() }),
+            200 => Ok(ByteStream { link, body: head.framing.into(), content_type: head.content_type }),
             status => Err(TransportError::Unexpected(format!("status {status} where a stream was to begin"))),
+        }
+    }
+
+    /// The same with headers of the caller's.
+    pub async fn open_with(&self, path: &str, headers: &[(&str, &str)]) -> Result<ByteStream, TransportError> {
+        let (link, head) = self.0.begin(path, Request::Get(headers), ANSWER_TIMEOUT).await?;
+        match head.status {
+            200 => Ok(ByteStream { link, body: head.framing.into(), content_type: head.content_type }),
+            status => Err(TransportError::Unexpected(format!("status {status} to GET {path}, where a stream was to begin"))),
         }
     }
 }
@@ -108,6 +136,7 @@ impl Http {
 impl Client {
     async fn whole(&self, path: &str, request: Request<'_>, limit: Duration) -> Result<Answer, TransportError> {
         let (mut link, head) = self.begin(path, request, limit).await?;
+        let link_head_bytes = link.wire.head_bytes;
         let Link { wire, watchdog } = &mut *link;
         let body = match head.framing {
             Framing::Length(0) => Bytes::new(),
@@ -121,6 +150,8 @@ impl Client {
             status: head.status,
             etag: head.etag.map(String::from),
             content_type: head.content_type.map(String::from),
+            kept: head.kept,
+            heads: Flow { up: link_head_bytes, down: head.bytes as u64 },
             body,
         })
     }
@@ -160,10 +191,10 @@ impl Client {
 
     async fn connect(&self) -> Result<Box<Link>, TransportError> {
         let mut stages = Vec::new();
-        let opening = open(self.address, self.tls.clone(), Arc::clone(&self.meter), &mut stages);
+        let opening = open(&self.target, self.tls.clone(), Arc::clone(&self.meter), &mut stages);
         let stream = tokio::time::timeout(ANSWER_TIMEOUT, opening).await.map_err(|_| timed_out(ANSWER_TIMEOUT))??;
         (self.stages)(stages);
-        let wire = Wire { stream, input: Input::new(), output: Vec::new(), written: false, answered: false };
+        let wire = Wire { stream, input: Input::new(), output: Vec::new(), written: false, answered: false, head_bytes: 0 };
         Ok(Box::new(Link { wire, watchdog: Watchdog::new() }))
     }
 
@@ -181,14 +212,25 @@ impl Client {
             }
         };
         (wire.written, wire.answered) = (false, false);
+        wire.head_bytes = wire.output.len() as u64;
         watchdog.next_exchange();
-        watchdog.watch(limit, pin!(wire.ask(body))).await.ok_or_else(|| timed_out(limit))?
+        self.begun.set(self.begun.get() + 1);
+        let books = self.target.foreign.as_ref().map(|foreign| &foreign.books);
+        if let Some(books) = books {
+            books.request(wire.output.len());
+        }
+        let keep = self.keep.borrow().clone();
+        let head = watchdog.watch(limit, pin!(wire.ask(body, &keep))).await.ok_or_else(|| timed_out(limit))??;
+        if let Some(books) = books {
+            books.answer(head.bytes);
+        }
+        Ok(head)
     }
 }
 
 impl Wire {
     /// Writes the head in `output`, and the body; reads the answer's head.
-    async fn ask(&mut self, body: &[u8]) -> Result<Head, TransportError> {
+    async fn ask(&mut self, body: &[u8], keep: &[String]) -> Result<Head, TransportError> {
         let mut rest = body;
         if body.len() <= COPIED_BODY_BYTES {
             self.output.extend_from_slice(body);
@@ -210,15 +252,15 @@ impl Wire {
             rest.advance(written - of_head);
         }
         self.stream.flush().await?;
-        self.head().await
+        self.head(keep).await
     }
 
-    async fn head(&mut self) -> Result<Head, TransportError> {
+    async fn head(&mut self, keep: &[String]) -> Result<Head, TransportError> {
         loop {
             if self.input.buffer.is_empty() {
                 self.fill().await?;
             }
-            let head = match head::parse(&self.input.buffer)? {
+            let head = match head::parse(&self.input.buffer, keep)? {
                 None => {
                     self.fill().await?;
                     continue;
@@ -279,7 +321,7 @@ impl Wire {
 impl ByteStream {
     /// The next bytes, as they come. Safe to cancel.
     pub async fn chunk(&mut self) -> Result<Bytes, TransportError> {
-        let ByteStream { link, body } = self;
+        let ByteStream { link, body, .. } = self;
         let Wire { input, stream, .. } = &mut link.wire;
         loop {
             if let Some(piece) = body.piece(&mut input.buffer)? {

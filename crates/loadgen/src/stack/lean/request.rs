@@ -31,13 +31,13 @@ impl Requests {
     }
 
     /// Appends a GET.
-    pub fn get(&self, out: &mut Vec<u8>, path: &str, headers: &[(&'static str, &str)]) {
+    pub fn get(&self, out: &mut Vec<u8>, path: &str, headers: &[(&str, &str)]) {
         self.begin(out, b"GET ", path, headers);
         out.extend_from_slice(b"\r\n");
     }
 
     /// Appends the head of a POST. Without a body reqwest leaves the length out, though RFC 9110 §8.6 would like it said.
-    pub fn post(&self, out: &mut Vec<u8>, path: &str, headers: &[(&'static str, &str)], body_bytes: usize) {
+    pub fn post(&self, out: &mut Vec<u8>, path: &str, headers: &[(&str, &str)], body_bytes: usize) {
         self.begin(out, b"POST ", path, headers);
         if body_bytes > 0 {
             // Writing to a Vec cannot fail.
@@ -46,7 +46,7 @@ impl Requests {
         out.extend_from_slice(b"\r\n");
     }
 
-    fn begin(&self, out: &mut Vec<u8>, method: &[u8], path: &str, headers: &[(&'static str, &str)]) {
+    fn begin(&self, out: &mut Vec<u8>, method: &[u8], path: &str, headers: &[(&str, &str)]) {
         out.extend_from_slice(method);
         out.extend_from_slice(path.as_bytes());
         out.extend_from_slice(b" HTTP/1.1\r\n");

@@ -71,9 +71,12 @@ impl WebSocket {
 
     async fn upgrade(target: &Target, path: &str, meter: Arc<Meter>, stages: &mut Stages) -> Result<WebSocket, TransportError> {
         let tls = target.tls().map_err(|e| TransportError::Websocket(e.to_string()))?;
-        let mut stream = open(target.address, tls, meter, stages).await?;
+        let mut stream = open(target, tls, meter, stages).await?;
         let (mut input, mut output) = (Input::new(), Vec::new());
         let accept = upgrade::request(&mut output, target, path);
+        if let Some(foreign) = &target.foreign {
+            foreign.books.request(output.len());
+        }
         stream.write_all(&output).await?;
         stream.flush().await?;
         output.clear();
@@ -86,6 +89,9 @@ impl WebSocket {
             }
         };
         input.buffer.advance(head_bytes);
+        if let Some(foreign) = &target.foreign {
+            foreign.books.answer(head_bytes);
+        }
         // Masks keep intermediaries from being fooled by a page's script (RFC 6455 §10.3). There is neither here, so what
         // counts is their cost on the wire and at the server: a fast generator, seeded by the system.
         let masks = Rng::new(RandomState::new().hash_one(0u8), 0);

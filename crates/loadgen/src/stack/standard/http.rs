@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue};
+use wirecost_model::ledger::Flow;
 
 use super::super::{ANSWER_TIMEOUT, Answer, MAX_BODY_BYTES, headers};
 use crate::session::TransportError;
@@ -62,7 +63,7 @@ impl Http {
     }
 
     /// GET; the whole answer. `held` is how long the server may hold it beyond the usual time.
-    pub async fn get(&self, path: &str, headers: &[(&'static str, &str)], held: Duration) -> Result<Answer, TransportError> {
+    pub async fn get(&self, path: &str, headers: &[(&str, &str)], held: Duration) -> Result<Answer, TransportError> {
         let mut request = self.client.get(self.url(path)).timeout(ANSWER_TIMEOUT + held);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -71,7 +72,7 @@ impl Http {
     }
 
     /// POST; the whole answer.
-    pub async fn post(&self, path: &str, headers: &[(&'static str, &str)], body: Bytes) -> Result<Answer, TransportError> {
+    pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: Bytes) -> Result<Answer, TransportError> {
         let mut request = self.client.post(self.url(path)).timeout(ANSWER_TIMEOUT).body(body);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -98,7 +99,7 @@ impl Http {
             }
         }
         let body = if pieces.is_empty() { body } else { pieces.freeze() };
-        Ok(Answer { status, etag, content_type, body })
+        Ok(Answer { status, etag, content_type, kept: Vec::new(), heads: Flow::default(), body })
     }
 
     /// GET; an answer that goes on. Returns when its head is here.

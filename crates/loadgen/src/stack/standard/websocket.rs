@@ -50,7 +50,7 @@ impl WebSocket {
     ) -> Result<WebSocket, TransportError> {
         let tls = target.tls().map_err(|e| TransportError::Websocket(e.to_string()))?;
         let scheme = if tls.is_some() { "wss" } else { "ws" };
-        let connection = open(target.address, tls, meter, stages).await?;
+        let connection = open(target, tls, meter, stages).await?;
         let mut request = format!("{scheme}://{}{path}", target.address).into_client_request().map_err(failed)?;
         for (name, value) in headers::preset(target.arm.headers) {
             request.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));

@@ -85,7 +85,7 @@ impl Session {
         let arm = &context.target.arm;
         let via = *arm.via.first().unwrap_or(&Via::Polling);
         let codec = Codec { version: arm.engine, jsonp: via == Via::Jsonp };
-        let path = route::opening(arm, via, context.room().as_deref());
+        let path = route::opening(arm, via, context.asked_room().as_deref(), route::mount(&context.target));
         // Making a client of the HTTP library is not what a session costs.
         let http = if via == Via::Websocket {
             None
@@ -95,7 +95,7 @@ impl Session {
         let step = Step::begin("connect_open");
         let (carrier, handshake) = match http {
             Some(http) => {
-                let (polling, handshake) = Polling::open(http, codec, &path).await?;
+                let (polling, handshake) = Polling::open(http, codec, &path, route::mount(&context.target)).await?;
                 (Carrier::Polling(Box::new(polling)), handshake)
             }
             None => {

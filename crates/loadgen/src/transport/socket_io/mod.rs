@@ -159,8 +159,13 @@ impl Connect for SocketIo {
 
 impl Session for SocketIo {
     async fn send(&mut self, message: Bytes) -> Result<(), TransportError> {
-        let (name, ack_id) = if self.context.echo { (ECHO, Some(self.next_ack_id)) } else { (MESSAGE, None) };
-        let packet = Namespace::event(name, self.namespace(), ack_id, &message)?;
+        let events = self.context.target.foreign.as_ref().and_then(|foreign| foreign.recipe.events.as_ref());
+        let answered = self.context.echo && events.is_none_or(|events| events.acknowledged);
+        let ack_id = answered.then_some(self.next_ack_id);
+        let packet = match events {
+            Some(events) => Namespace::foreign_event(events, self.namespace(), ack_id, &message)?,
+            None => Namespace::event(if answered { ECHO } else { MESSAGE }, self.namespace(), ack_id, &message)?,
+        };
         if let Some(ack_id) = ack_id {
             self.next_ack_id += 1;
             self.unanswered.insert(ack_id);

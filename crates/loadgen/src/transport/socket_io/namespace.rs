@@ -9,9 +9,13 @@ use std::future::Future;
 use std::pin::Pin;
 
 use bytes::{Bytes, BytesMut};
+use wirecost_model::dialect::Events;
 use wirecost_model::scenario::{Engine as Version, Via};
 use wirecost_wire::engine_io::Packet as EnginePacket;
-use wirecost_wire::socket_io::{Body, Decoder, Limits, MAIN_NAMESPACE, Packet, TextEvent, encode, encode_text_event};
+use wirecost_wire::find;
+use wirecost_wire::socket_io::{
+    Body, Decoder, Limits, MAIN_NAMESPACE, Packet, TextEvent, encode, encode_json_event, encode_text_event,
+};
 
 use super::engine::{Event, Session};
 use super::upgrade;
@@ -19,6 +23,7 @@ use super::websocket::Websocket;
 use crate::client::Context;
 use crate::session::TransportError;
 use crate::stack::{MAX_BODY_BYTES, Stages, Step};
+use crate::transport::foreign::frames::said;
 
 /// The event that carries a message of a workload, both ways.
 pub(super) const MESSAGE: &str = "message";
@@ -76,6 +81,8 @@ fn malformed(error: impl std::fmt::Display) -> TransportError {
 pub(super) struct Namespace {
     session: Session,
     name: String,
+    /// The names of an application that is not ours.
+    events: Option<Events>,
     decoder: Decoder,
     /// Packets of the protocol's own, sent and not yet confirmed. They come first, so they are confirmed first.
     unconfirmed: u64,
@@ -88,10 +95,11 @@ impl Namespace {
         let arm = &context.target.arm;
         let session = Session::open(context, stages).await?;
         let name = arm.namespace.clone().unwrap_or_else(|| MAIN_NAMESPACE.to_string());
-        let mut namespace = Namespace { session, name, decoder: Decoder::new(LIMITS), unconfirmed: 0 };
+        let events = context.target.foreign.as_ref().and_then(|foreign| foreign.recipe.events.clone());
+        let mut namespace = Namespace { session, name, events, decoder: Decoder::new(LIMITS), unconfirmed: 0 };
 
         let connecting = Step::begin("connect_namespace");
-        namespace.ask(arm.engine, context.room()).await?;
+        namespace.ask(arm.engine, context.asked_room()).await?;
         let mut probe: Option<(Step, Probe)> = (arm.via.len() > 1 && arm.via.last() == Some(&Via::Websocket)).then(|| {
             let (codec, handshake) = (namespace.session.codec(), namespace.session.handshake.clone());
             (Step::begin("connect_upgrade"), Box::pin(upgrade::probe(context.clone(), codec, handshake)) as Probe)
@@ -154,6 +162,20 @@ impl Namespace {
         Ok(EnginePacket::Message(text.freeze()))
     }
 
+    /// The same with the names and the argument of an application that is not ours.
+    pub fn foreign_event(
+        events: &Events,
+        namespace: &str,
+        ack_id: Option<u64>,
+        payload: &[u8],
+    ) -> Result<EnginePacket, TransportError> {
+        let mut text = BytesMut::new();
+        let argument = said(&events.argument, payload)?;
+        let argument = std::str::from_utf8(&argument).map_err(malformed)?;
+        encode_json_event(&mut text, namespace, ack_id, &events.send, argument).map_err(malformed)?;
+        Ok(EnginePacket::Message(text.freeze()))
+    }
+
     /// Sends a packet that [`event`](Self::event) has made.
     pub async fn send(&mut self, packet: &EnginePacket) -> Result<(), TransportError> {
         self.session.send(packet).await
@@ -180,6 +202,11 @@ impl Namespace {
         }
     }
 
+    /// The event that carries messages.
+    fn heard(&self) -> &str {
+        self.events.as_ref().map_or(MESSAGE, |events| &events.receive)
+    }
+
     async fn hear(&mut self) -> Result<Said, TransportError> {
         match self.session.next().await? {
             Event::Taken(messages) => {
@@ -201,7 +228,8 @@ impl Namespace {
         if !self.decoder.is_waiting()
             && let Some(event) = TextEvent::parse(text)
             && event.namespace == self.name
-            && event.name == MESSAGE
+            && self.events.as_ref().is_none_or(|events| events.pointer.is_empty())
+            && event.name == self.heard()
         {
             return Ok(Said::Incoming(Incoming::Message(text.slice_ref(event.payload.as_bytes()))));
         }
@@ -222,7 +250,13 @@ impl Namespace {
                 Err(TransportError::Refused(format!("no namespace {}: {why}", self.name)))
             }
             Body::Event { args, attachments, .. } => match args.first().and_then(|name| name.as_str()) {
-                Some(MESSAGE) => {
+                Some(name) if name == self.heard() => {
+                    if let Some(events) = self.events.as_ref().filter(|events| !events.pointer.is_empty()) {
+                        let texts = args.get(1).map(|argument| find::texts_in(argument, &events.pointer));
+                        let text = texts.transpose().map_err(malformed)?.and_then(|texts| texts.into_iter().next());
+                        let payload = text.ok_or_else(|| malformed("an event without an argument"))?;
+                        return Ok(Said::Incoming(Incoming::Message(payload.into())));
+                    }
                     let payload = only_payload(args.get(1..).unwrap_or_default().iter().map(|arg| arg.as_str()), attachments);
                     payload.map(|payload| Said::Incoming(Incoming::Message(payload)))
                 }

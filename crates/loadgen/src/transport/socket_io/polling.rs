@@ -81,7 +81,7 @@ async fn taken(under_way: &mut Option<(Exchange, u64)>) -> Result<u64, Transport
 
 impl Polling {
     /// Opens a session.
-    pub async fn open(http: Http, codec: Codec, path: &str) -> Result<(Polling, Handshake), TransportError> {
+    pub async fn open(http: Http, codec: Codec, path: &str, mount: &str) -> Result<(Polling, Handshake), TransportError> {
         let answer = accepted(http.get(path, &[], Duration::ZERO).await?, "handshake")?;
         let mut received = codec.decode_body(&answer)?;
         let handshake = match received.next().transpose()? {
@@ -93,7 +93,7 @@ impl Polling {
         let polling = Polling {
             http,
             codec,
-            path: route::session(codec.version, via, &handshake.sid),
+            path: route::session(codec.version, via, &handshake.sid, mount),
             held: Duration::from_millis(handshake.ping_interval_ms.saturating_add(handshake.ping_timeout_ms)),
             max_body_bytes: limit.unwrap_or(MAX_BODY_BYTES).min(MAX_BODY_BYTES),
             get: None,
@@ -218,7 +218,14 @@ mod tests {
     fn what_an_error_quotes_is_short_and_printable() {
         let quote = quoted(&[b'\n', 0xff, b'a'].repeat(1000));
         assert!(quote.starts_with("\\n\u{fffd}a\\n") && quote.chars().count() <= 2 * QUOTED, "{quote}");
-        let refused = Answer { status: 400, etag: None, content_type: None, body: Bytes::from_static(b"{\"code\":1}") };
+        let refused = Answer {
+            status: 400,
+            etag: None,
+            content_type: None,
+            kept: Vec::new(),
+            heads: Default::default(),
+            body: Bytes::from_static(b"{\"code\":1}"),
+        };
         assert_eq!(
             accepted(refused, "poll").unwrap_err().to_string(),
             r#"unexpected answer: status 400 to a poll: {\"code\":1}"#

@@ -8,13 +8,22 @@ use wirecost_model::scenario::{Engine, Via};
 use wirecost_wire::socket_io::MAIN_NAMESPACE;
 
 use super::codec::JSONP_INDEX;
+use crate::target::Target;
 
 /// A session id longer than this is not followed.
 pub(super) const LONGEST_SID_BYTES: usize = 1024;
 
+/// Where the server is mounted, unless somebody else's says otherwise.
+const MOUNT: &str = "/socket.io/";
+
+/// Where the target's server is mounted.
+pub(super) fn mount(target: &Target) -> &str {
+    target.foreign.as_ref().map_or(MOUNT, |foreign| &foreign.recipe.path)
+}
+
 /// The request that opens a session.
-pub(super) fn opening(arm: &ArmConfig, via: Via, room: Option<&str>) -> String {
-    let mut path = base(arm.engine, via);
+pub(super) fn opening(arm: &ArmConfig, via: Via, room: Option<&str>, mount: &str) -> String {
+    let mut path = base(arm.engine, via, mount);
     if via == Via::Jsonp {
         // A script cannot carry octets: binary data are to be in base64.
         path.push_str("&b64=1");
@@ -31,16 +40,16 @@ pub(super) fn opening(arm: &ArmConfig, via: Via, room: Option<&str>) -> String {
 }
 
 /// All further requests of the session `sid`.
-pub(super) fn session(version: Engine, via: Via, sid: &str) -> String {
-    format!("{}&sid={}", base(version, via), encoded(sid))
+pub(super) fn session(version: Engine, via: Via, sid: &str, mount: &str) -> String {
+    format!("{}&sid={}", base(version, via, mount), encoded(sid))
 }
 
-fn base(version: Engine, via: Via) -> String {
+fn base(version: Engine, via: Via, mount: &str) -> String {
     let transport = match via {
         Via::Polling | Via::Jsonp => "polling",
         Via::Websocket => "websocket",
     };
-    let mut path = format!("/socket.io/?EIO={}&transport={transport}", version.number());
+    let mut path = format!("{mount}?EIO={}&transport={transport}", version.number());
     if via == Via::Jsonp {
         path.push_str(&format!("&j={JSONP_INDEX}"));
     }
@@ -65,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_hostile_session_id_stays_one_parameter() {
-        let path = session(Engine::V4, Via::Polling, "a b&c=\r\n/é");
+        let path = session(Engine::V4, Via::Polling, "a b&c=\r\n/é", MOUNT);
         assert_eq!(path, "/socket.io/?EIO=4&transport=polling&sid=a%20b%26c%3D%0D%0A%2F%C3%A9");
     }
 
@@ -75,10 +84,10 @@ mod tests {
             let yaml = format!("name: a\nquestion: b\nworkload: {{ idle: {{}} }}\narms: [{{ socket_io: {{ {options} }} }}]\n");
             wirecost_model::scenario::load(&yaml).unwrap().variants[0].config.clone()
         };
-        let of = |options: &str, via| opening(&arm(options), via, Some("c3"));
+        let of = |options: &str, via| opening(&arm(options), via, Some("c3"), MOUNT);
         assert_eq!(of("", Via::Polling), "/socket.io/?EIO=4&transport=polling");
         assert_eq!(of("engine: 3", Via::Websocket), "/socket.io/?EIO=3&transport=websocket&room=c3");
         assert_eq!(of("engine: 3, namespace: /chat", Via::Jsonp), "/socket.io/?EIO=3&transport=polling&j=0&b64=1");
-        assert_eq!(opening(&arm("engine: 3"), Via::Polling, None), "/socket.io/?EIO=3&transport=polling");
+        assert_eq!(opening(&arm("engine: 3"), Via::Polling, None, MOUNT), "/socket.io/?EIO=3&transport=polling");
     }
 }

@@ -30,7 +30,7 @@ pub(super) async fn probe(context: Context, codec: Codec, handshake: Handshake) 
     if !handshake.upgrades.iter().any(|name| name == Via::Websocket.name()) {
         return Err(TransportError::Unexpected("the server offers no upgrade to websocket".into()));
     }
-    let path = route::session(codec.version, Via::Websocket, &handshake.sid);
+    let path = route::session(codec.version, Via::Websocket, &handshake.sid, route::mount(&context.target));
     let mut stages = Stages::new();
     let mut socket = Websocket::connect(&context.target, codec, &path, context.socket_meter.clone(), &mut stages).await?;
     socket.feed(&Packet::Ping(Bytes::from_static(PROBE))).await?;

@@ -42,7 +42,13 @@ impl Peer {
     }
 
     fn target(&self, arm: ArmConfig) -> Target {
-        Target { address: self.listener.local_addr().expect("bound"), arm, certificate_der: None, protocol: Default::default() }
+        Target {
+            address: self.listener.local_addr().expect("bound"),
+            arm,
+            certificate_der: None,
+            protocol: Default::default(),
+            foreign: None,
+        }
     }
 
     fn sink(&self) -> StageSink {

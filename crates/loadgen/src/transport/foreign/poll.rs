@@ -1,0 +1,229 @@
+//! Short and long polling of a server that is not ours: GET again and again, at an interval or as soon as the one before is
+//! answered, with what the recipe remembers of earlier answers.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll as Polled;
+use std::time::Duration;
+
+use bytes::Bytes;
+use wirecost_model::TransportKind;
+use wirecost_model::dialect::{self, Recipe, Source};
+use wirecost_wire::find;
+
+use super::{Finder, filled, quoted, recipe};
+use crate::client::{Connect, Context};
+use crate::pacer::Ticker;
+use crate::session::{Delivery, Session, TransportError};
+use crate::stack::{Answer, Http};
+
+type Exchange = Pin<Box<dyn Future<Output = Result<Answer, TransportError>>>>;
+
+/// A poller of either kind.
+pub(crate) struct Poll {
+    context: Context,
+    http: Http,
+    recipe: Rc<Recipe>,
+    finder: Finder,
+    /// With everything filled in but memories.
+    path: String,
+    memories: HashMap<String, String>,
+    ready: VecDeque<Delivery>,
+    /// Of a short poll.
+    ticker: Option<Ticker>,
+    under_way: Option<Exchange>,
+}
+
+impl Poll {
+    fn is_short(&self) -> bool {
+        self.context.target.arm.transport == TransportKind::ShortPoll
+    }
+
+    fn request(&self) -> Exchange {
+        let value = |name: &str| self.memories.get(name).cloned();
+        // A parameter of the query that has no value yet is left empty: the path has to be whole.
+        let path = dialect::fill(&self.path, |name| Some(value(name).unwrap_or_default())).unwrap_or_default();
+        let headers: Vec<(String, String)> = self
+            .recipe
+            .headers
+            .iter()
+            .filter_map(|(name, template)| Some((name.clone(), dialect::fill(template, value)?)))
+            .collect();
+        let http = self.http.clone();
+        let held = Duration::from_nanos(self.context.target.arm.hold.unwrap_or_default().ns());
+        Box::pin(async move {
+            let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            http.get(&path, &headers, held).await
+        })
+    }
+
+    /// Reads an answer into deliveries.
+    fn take(&mut self, answer: Answer) -> Result<(), TransportError> {
+        let books = self.context.target.foreign.as_ref().map(|foreign| foreign.books.clone());
+        match answer.status {
+            200 => {}
+            // Nothing new, and the end of a hold: each has been seen with one server or another.
+            204 | 304 | 408 => {
+                self.remember(&answer)?;
+                if let Some(books) = &books {
+                    books.poll(0, answer.heads);
+                }
+                self.ready.push_back(Delivery::Nothing);
+                return Ok(());
+            }
+            status => {
+                let path = &self.path;
+                return Err(TransportError::Unexpected(format!("status {status} to GET {path}: {}", quoted(&answer.body))));
+            }
+        }
+        let count = self.finder.find(answer.content_type.as_deref(), &answer.body, &mut self.ready)?;
+        self.remember(&answer)?;
+        if let Some(books) = &books {
+            books.poll(count, answer.heads);
+        }
+        if count == 0 {
+            self.ready.push_back(Delivery::Nothing);
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, answer: &Answer) -> Result<(), TransportError> {
+        let mut kept = answer.kept.iter();
+        for memory in &self.recipe.memories {
+            let value = match &memory.source {
+                Source::Header(_) => kept.next().and_then(Option::as_deref).map(str::to_string),
+                Source::Json(_) if answer.body.is_empty() => None,
+                Source::Json(pointer) => {
+                    let found = find::texts(&answer.body, pointer).map_err(|error| {
+                        TransportError::Malformed(format!("no {{{}}}: {error}, in {}", memory.name, quoted(&answer.body)))
+                    })?;
+                    found.into_iter().next_back()
+                }
+            };
+            // It goes into a request line or a header.
+            if let Some(value) =
+                value.filter(|value| value.len() <= 1000 && value.bytes().all(|b| b == b' ' || b.is_ascii_graphic()))
+            {
+                self.memories.insert(memory.name.clone(), value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts a request and returns when it is written, or answered already.
+    async fn park(&mut self) -> Result<(), TransportError> {
+        let begun = begun(&self.http);
+        let mut exchange = self.request();
+        let http = self.http.clone();
+        let answered = poll_fn(|cx| match exchange.as_mut().poll(cx) {
+            Polled::Ready(answer) => Polled::Ready(Some(answer)),
+            // In the same breath in which a request is begun it is written.
+            Polled::Pending if self::begun(&http) > begun => Polled::Ready(None),
+            Polled::Pending => Polled::Pending,
+        })
+        .await;
+        match answered {
+            Some(answer) => self.take(answer?),
+            None => {
+                self.under_way = Some(exchange);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn begun(http: &Http) -> u64 {
+    match http {
+        Http::Lean(http) => http.begun(),
+        Http::Standard(_) => 0,
+    }
+}
+
+impl Connect for Poll {
+    const ECHO_IN_ORDER: bool = false;
+
+    async fn connect(context: &Context) -> Result<Self, TransportError> {
+        let recipe = recipe(context)?;
+        let http = Http::new(&context.target, context.socket_meter.clone(), context.stage_sink())?;
+        let headers = recipe.memories.iter().filter_map(|memory| match &memory.source {
+            Source::Header(name) => Some(name.clone()),
+            Source::Json(_) => None,
+        });
+        if let Http::Lean(http) = &http {
+            http.keep(headers.collect());
+        }
+        // Memories are filled in at each request.
+        let own = |name: &str| recipe.memories.iter().any(|memory| memory.name == name).then(|| format!("{{{name}}}"));
+        let path = dialect::fill(&recipe.path, |name| own(name).or_else(|| filled(context, &format!("{{{name}}}")).ok()))
+            .ok_or_else(|| TransportError::Unexpected(format!("`{}` has parts without a value", recipe.path)))?;
+        let memories = recipe.memories.iter().filter_map(|memory| Some((memory.name.clone(), memory.start.clone()?))).collect();
+        let mut poll = Poll {
+            context: context.clone(),
+            http,
+            finder: Finder::new(Rc::clone(&recipe)),
+            recipe,
+            path,
+            memories,
+            ready: VecDeque::new(),
+            ticker: None,
+            under_way: None,
+        };
+        if poll.is_short() {
+            // Where the stream stands: what is there already is not this trial's.
+            let answer = poll.request().await?;
+            poll.take(answer)?;
+            poll.ready.clear();
+        } else {
+            poll.park().await?;
+        }
+        Ok(poll)
+    }
+
+    fn confirms(&self) -> bool {
+        false
+    }
+}
+
+impl Session for Poll {
+    async fn send(&mut self, _: Bytes) -> Result<(), TransportError> {
+        Err(TransportError::Unexpected("clients send nothing by polling a server that is not ours".into()))
+    }
+
+    async fn next(&mut self) -> Result<Delivery, TransportError> {
+        loop {
+            if let Some(delivery) = self.ready.pop_front() {
+                return Ok(delivery);
+            }
+            if self.under_way.is_none() {
+                if self.is_short() {
+                    if self.ticker.is_none() {
+                        self.ticker = Some(self.context.ticker().await);
+                    }
+                    if let Some(ticker) = &mut self.ticker {
+                        ticker.tick().await;
+                    }
+                }
+                self.under_way = Some(self.request());
+            }
+            if let Some(exchange) = &mut self.under_way {
+                let answer = exchange.await;
+                self.under_way = None;
+                if let Some(ticker) = &mut self.ticker {
+                    ticker.answered();
+                }
+                self.take(answer?)?;
+            }
+        }
+    }
+
+    async fn close(self) {
+        // A short poll is answered soon, and what is cut off cannot be counted as what it was.
+        if self.is_short()
+            && let Some(exchange) = self.under_way
+        {
+            let _ = tokio::time::timeout(Duration::from_secs(2), exchange).await;
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The server of a trial, ours or not, as the trial speaks to it. Ours counts at its own end and publishes by itself; for
+//! another the load generator does both, and what nobody can know is left out.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use wirecost_loadgen::books::Books;
+use wirecost_loadgen::publisher::{Published, Publisher, PublisherError};
+use wirecost_loadgen::workload::Script;
+use wirecost_loadgen::{Foreign, Target};
+use wirecost_model::control::{Begin, Reading, ServerReport, TrialOrder};
+use wirecost_model::ledger::Counters;
+
+use crate::server_process::{ServerError, ServerProcess};
+use crate::target_process::{TargetError, TargetProcess};
+
+/// How long connections may take to end when nobody holds them any more: the target's own end of them, first while it
+/// runs and then when it is gone.
+const CLOSE_WITHIN: Duration = Duration::from_millis(1500);
+
+/// Why there is no server.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerFault {
+    /// Ours.
+    #[error("{0}")]
+    Reference(#[from] ServerError),
+    /// Another.
+    #[error("{0}")]
+    Target(#[from] TargetError),
+    /// Another does not take messages.
+    #[error("the target: {0}")]
+    Publisher(#[from] PublisherError),
+}
+
+/// The server of a trial.
+pub(crate) enum Server {
+    /// Ours.
+    Reference(Box<ServerProcess>),
+    /// Another.
+    Target(Box<Other>),
+}
+
+/// A server that is not ours, with those who count and publish for it.
+pub(crate) struct Other {
+    process: TargetProcess,
+    foreign: Foreign,
+    publishers_books: Books,
+    publisher: Option<Publisher>,
+}
+
+/// What a server leaves behind.
+#[derive(Default)]
+pub(crate) struct Left {
+    pub report: ServerReport,
+    /// Of another: its last lines.
+    pub words: Vec<String>,
+    /// Of another: what its publisher's connections carried.
+    pub publisher: Option<Counters>,
+    /// Errors of the publisher.
+    pub errors: std::collections::BTreeMap<String, u64>,
+}
+
+impl Server {
+    /// Starts the server of an order and waits until it is ready.
+    pub fn start(order: &TrialOrder, reference: &[OsString]) -> Result<Server, ServerFault> {
+        let Some(target) = &order.cell.config.target else {
+            return Ok(Server::Reference(Box::new(ServerProcess::start(reference)?)));
+        };
+        let transport = order.cell.config.transport;
+        let recipe = target.dialect.recipe(transport).unwrap_or_default();
+        // A process stays where its parent was when it was started, so this one goes there for a moment.
+        let pin = |cores: &[usize]| if cores.is_empty() { Ok(()) } else { wirecost_probe::affinity::pin(cores) };
+        let started = pin(&order.server_cores)
+            .map_err(|error| TargetError::Address(format!("the server's cores: {error}")))
+            .and_then(|()| TargetProcess::start(target, Path::new(&order.scenario_dir)));
+        pin(&order.client_cores).map_err(|error| TargetError::Address(format!("the clients' cores: {error}")))?;
+        let mut process = started?;
+        process.wait_until_ready(target.ready.as_ref())?;
+        let books = || Books::open().map_err(|error| TargetError::Address(format!("no thread for the books: {error}")));
+        let foreign = Foreign { recipe: recipe.into(), books: books()? };
+        Ok(Server::Target(Box::new(Other { process, foreign, publishers_books: books()?, publisher: None })))
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        match self {
+            Server::Reference(server) => server.ready().address,
+            Server::Target(other) => other.process.address(),
+        }
+    }
+
+    /// The certificate to trust.
+    pub fn certificate_der(&self) -> Option<Vec<u8>> {
+        match self {
+            Server::Reference(server) => server.ready().certificate_der.clone(),
+            Server::Target(_) => None,
+        }
+    }
+
+    /// How clients of another speak to it.
+    pub fn foreign(&self) -> Option<Foreign> {
+        match self {
+            Server::Reference(_) => None,
+            Server::Target(other) => Some(other.foreign.clone()),
+        }
+    }
+
+    /// Whether it still runs.
+    pub fn is_alive(&mut self) -> bool {
+        match self {
+            Server::Reference(server) => server.is_alive(),
+            Server::Target(other) => other.process.is_alive(),
+        }
+    }
+
+    /// The error of one that does not.
+    pub fn died(&mut self) -> ServerFault {
+        match self {
+            Server::Reference(server) => server.died().into(),
+            Server::Target(other) => other.process.died().into(),
+        }
+    }
+
+    /// Lets the load generator publish, where the server does not by itself; `clients` is how they reach it.
+    pub fn connect_publisher(&mut self, clients: &Target, script: &Script, seed: u64) -> Result<(), ServerFault> {
+        let Server::Target(other) = self else { return Ok(()) };
+        if let Some(plan) = &script.publish {
+            let foreign = Foreign { books: other.publishers_books.clone(), ..other.foreign.clone() };
+            let target = Target { foreign: Some(foreign), ..clients.clone() };
+            other.publisher = Some(Publisher::connect(target, script.clone(), plan.clone(), seed)?);
+        }
+        Ok(())
+    }
+
+    /// The publisher of another, if the workload has one.
+    pub fn publisher(&self) -> Option<&Publisher> {
+        match self {
+            Server::Reference(_) => None,
+            Server::Target(other) => other.publisher.as_ref(),
+        }
+    }
+
+    /// Begins publishing.
+    pub fn begin(&mut self, begin: Begin) -> Result<(), ServerFault> {
+        match self {
+            Server::Reference(server) => Ok(server.begin(begin)?),
+            Server::Target(other) => {
+                other.publisher.iter().for_each(|publisher| publisher.begin(&begin));
+                Ok(())
+            }
+        }
+    }
+
+    /// The counters now.
+    pub fn read(&mut self) -> Result<Reading, ServerFault> {
+        match self {
+            Server::Reference(server) => Ok(server.read()?),
+            Server::Target(other) => Ok(Reading { counters: other.foreign.books.reading(), ..other.process.read() }),
+        }
+    }
+
+    /// Ends it, when no client is left.
+    pub fn stop(self) -> Result<Left, ServerFault> {
+        match self {
+            Server::Reference(server) => Ok(Left { report: server.stop()?, ..Left::default() }),
+            Server::Target(other) => Ok(other.stop()),
+        }
+    }
+}
+
+impl Other {
+    fn stop(mut self) -> Left {
+        let Published { messages, in_window, lag, missed_ticks, errors } =
+            self.publisher.map(Publisher::finish).unwrap_or_default();
+        self.process.read();
+        // Most connections end while the server is there to end them; the rest does with it.
+        let deadline = std::time::Instant::now() + CLOSE_WITHIN;
+        while !(self.foreign.books.is_quiet() && self.publishers_books.is_quiet()) && std::time::Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        self.process.stop();
+        let counters = self.foreign.books.finish(CLOSE_WITHIN);
+        let publisher = self.publishers_books.finish(CLOSE_WITHIN);
+        let report = ServerReport {
+            reading: Reading { counters, ..self.process.last() },
+            published: messages,
+            published_in_window: in_window,
+            publish_lag: lag,
+            missed_ticks,
+            ..ServerReport::default()
+        };
+        Left { report, words: self.process.lines(), publisher: Some(publisher), errors }
+    }
+}

@@ -1,0 +1,377 @@
+//! A server that is not ours, as a process: started by its command, waited for, its tree of processes looked at, and ended.
+//! It knows nothing of us: it is asked through `/proc` and never over the network that is measured.
+//!
+//! What deliberately does not live here: how it is spoken to (the load generator's recipes), and what its connections carried
+//! (the load generator's books).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use wirecost_model::control::Reading;
+use wirecost_model::scenario::Target;
+use wirecost_model::scenario::target::{READY_WITHIN, Ready, StopSignal, http_url};
+use wirecost_probe::clock::now_ns;
+use wirecost_probe::process::{self, Memory, Signal};
+
+/// Lines that are kept of what it writes.
+const LINES: usize = 40;
+
+/// Of these, lines that an error quotes.
+const LAST_WORDS: usize = 12;
+
+/// A longer line is cut.
+const LINE_BYTES: u64 = 400;
+
+/// How long it may take to end when asked to.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How often it is looked at while it gets ready or ends.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// How long one look over the network may take.
+const LOOK_WITHIN: Duration = Duration::from_millis(500);
+
+/// Why there is no target, or no longer.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// It could not be started.
+    #[error("the target `{program}` could not be started: {error}; see `command` and `cwd` of the target")]
+    Start {
+        /// The program.
+        program: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Something listens where it is to listen.
+    #[error(
+        "something else listens on {0} already, and would be measured instead of the target; stop it, or choose another port"
+    )]
+    Taken(SocketAddr),
+    /// It never became ready.
+    #[error("the target did not get ready within {seconds} s: {what}{words}", seconds = READY_WITHIN.seconds())]
+    NotReady {
+        /// What was waited for.
+        what: String,
+        /// Its last lines, or empty.
+        words: String,
+    },
+    /// It ended by itself.
+    #[error("the target died{status}{words}")]
+    Died {
+        /// ` (exit status: 1)`, or empty.
+        status: String,
+        /// Its last lines, or empty.
+        words: String,
+    },
+    /// A URL leads nowhere.
+    #[error("the target's address: {0}")]
+    Address(String),
+}
+
+/// What it wrote, the latest lines.
+#[derive(Debug, Default)]
+struct Words {
+    lines: VecDeque<String>,
+    /// The line that is waited for, until it came.
+    awaited: Option<String>,
+}
+
+/// A target: a process, or an address.
+pub struct TargetProcess {
+    child: Option<Child>,
+    address: SocketAddr,
+    words: Arc<Mutex<Words>>,
+    stop_signal: Signal,
+    /// CPU time of every process of the tree when it was last seen, ns: workers come and go.
+    cpu_ns: BTreeMap<u32, u64>,
+    last: Reading,
+}
+
+impl TargetProcess {
+    /// Starts the command, beside the scenario; or finds the URL. Pinned where its caller is. It dies with this process.
+    ///
+    /// # Errors
+    /// [`TargetError`].
+    pub fn start(target: &Target, scenario_dir: &Path) -> Result<TargetProcess, TargetError> {
+        if let Some(url) = &target.url {
+            return TargetProcess::at(url);
+        }
+        let address = target.address().ok_or_else(|| TargetError::Address("no port is said".into()))?;
+        if TcpStream::connect_timeout(&address, LOOK_WITHIN).is_ok() {
+            return Err(TargetError::Taken(address));
+        }
+        let program = target.command.first().cloned().unwrap_or_default();
+        let dir = target.cwd.as_ref().map_or(scenario_dir.to_path_buf(), |cwd| scenario_dir.join(cwd));
+        // A path with a slash is looked for where the target is started, and not where the run was.
+        let located = if program.contains('/') { dir.join(&program).into_os_string() } else { program.clone().into() };
+        let located = std::fs::canonicalize(&located).map_or(located, std::path::PathBuf::into_os_string);
+        let mut command = Command::new(located);
+        command.args(&target.command[1..]).envs(&target.env).current_dir(&dir);
+        command.arg0(&program);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        process::die_with_parent(&mut command);
+        let mut child = command.spawn().map_err(|error| TargetError::Start { program, error })?;
+        let awaited = match &target.ready {
+            Some(Ready::Line(text)) => Some(text.clone()),
+            _ => None,
+        };
+        let words = Arc::new(Mutex::new(Words { lines: VecDeque::new(), awaited }));
+        let outputs: [Option<Box<dyn Read + Send>>; 2] = [
+            child.stdout.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>),
+            child.stderr.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>),
+        ];
+        for output in outputs.into_iter().flatten() {
+            let words = Arc::clone(&words);
+            std::thread::spawn(move || listen(output, &words));
+        }
+        let stop_signal = match target.stop_signal.unwrap_or_default() {
+            StopSignal::Term => Signal::Term,
+            StopSignal::Int => Signal::Int,
+        };
+        let cpu_ns = BTreeMap::new();
+        Ok(TargetProcess { child: Some(child), address, words, stop_signal, cpu_ns, last: Reading::default() })
+    }
+
+    /// A server that runs already.
+    fn at(url: &str) -> Result<TargetProcess, TargetError> {
+        let (host, port, _) = http_url(url).map_err(TargetError::Address)?;
+        let name = host.trim_start_matches('[').trim_end_matches(']');
+        let resolved = (name, port).to_socket_addrs().map_err(|error| TargetError::Address(format!("{host}: {error}")))?;
+        let address = resolved.into_iter().next().ok_or_else(|| TargetError::Address(format!("{host} has none")))?;
+        Ok(TargetProcess {
+            child: None,
+            address,
+            words: Arc::default(),
+            stop_signal: Signal::Term,
+            cpu_ns: BTreeMap::new(),
+            last: Reading::default(),
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits until it is ready.
+    ///
+    /// # Errors
+    /// [`TargetError::NotReady`], [`TargetError::Died`].
+    pub fn wait_until_ready(&mut self, ready: Option<&Ready>) -> Result<(), TargetError> {
+        let deadline = Instant::now() + Duration::from_nanos(READY_WITHIN.ns());
+        loop {
+            let missing = match ready {
+                Some(Ready::Line(text)) if self.words().awaited.is_some() => format!("no line with `{text}` came"),
+                Some(Ready::Http(url)) => match http_status(url, self.address) {
+                    Ok(200..=399) => return Ok(()),
+                    Ok(status) => format!("status {status} from {url}"),
+                    Err(error) => format!("{error} from {url}"),
+                },
+                // A line says that it thinks so; the port, that it is.
+                _ => match TcpStream::connect_timeout(&self.address, LOOK_WITHIN) {
+                    Ok(_) => return Ok(()),
+                    Err(error) => format!("nothing listens on {} ({error})", self.address),
+                },
+            };
+            if !self.is_alive() {
+                return Err(self.died());
+            }
+            if Instant::now() > deadline {
+                return Err(TargetError::NotReady { what: missing, words: self.last_words() });
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    fn words(&self) -> MutexGuard<'_, Words> {
+        self.words.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What it wrote, the latest lines.
+    pub fn lines(&self) -> Vec<String> {
+        self.words().lines.iter().cloned().collect()
+    }
+
+    fn last_words(&self) -> String {
+        let lines = self.lines();
+        let last: Vec<String> = lines[lines.len().saturating_sub(LAST_WORDS)..].to_vec();
+        if last.is_empty() { String::new() } else { format!("; its last words:\n  {}", last.join("\n  ")) }
+    }
+
+    /// Whether it still runs; of a URL nobody knows.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.as_mut().is_none_or(|child| matches!(child.try_wait(), Ok(None)))
+    }
+
+    /// The error of a target that is not there any more.
+    pub fn died(&mut self) -> TargetError {
+        let status = self.child.as_mut().and_then(|child| child.wait().ok()).map(|status| format!(" ({status})"));
+        // Its last lines may still be on their way through the pipe.
+        std::thread::sleep(Duration::from_millis(50));
+        TargetError::Died { status: status.unwrap_or_default(), words: self.last_words() }
+    }
+
+    /// CPU time and memory of its processes now; zeros, which stand for "not measured", of a URL.
+    pub fn read(&mut self) -> Reading {
+        let mut reading = Reading { at_ns: now_ns(), ..Reading::default() };
+        if let Some(child) = &self.child {
+            let root = child.id();
+            let mut tree = process::children(root).unwrap_or_default();
+            tree.push(root);
+            let (mut pss, mut all_pss) = (0, true);
+            for pid in tree {
+                if let Ok(cpu_ns) = process::cpu_ns(Some(pid)) {
+                    self.cpu_ns.insert(pid, cpu_ns);
+                }
+                if let Ok(memory) = Memory::of(pid) {
+                    reading.rss_bytes += memory.rss_bytes;
+                    pss += memory.pss_bytes.unwrap_or_default();
+                    all_pss &= memory.pss_bytes.is_some();
+                }
+            }
+            reading.pss_bytes = (all_pss && pss > 0).then_some(pss);
+            reading.cpu_ns = self.cpu_ns.values().sum();
+        }
+        self.last = reading.clone();
+        reading
+    }
+
+    /// The latest reading, at this moment: of a process that has ended.
+    pub fn last(&self) -> Reading {
+        Reading { at_ns: now_ns(), ..self.last.clone() }
+    }
+
+    /// Asks it to end, and kills what is still there after a grace. Tells how it ended.
+    pub fn stop(&mut self) -> Option<ExitStatus> {
+        let child = self.child.as_mut()?;
+        let root = child.id();
+        let tree = process::children(root).unwrap_or_default();
+        let _ = process::signal(root, self.stop_signal);
+        let deadline = Instant::now() + GRACE;
+        let mut status = child.try_wait().ok().flatten();
+        while status.is_none() && Instant::now() < deadline {
+            std::thread::sleep(LOOK_EVERY);
+            status = child.try_wait().ok().flatten();
+        }
+        kill(child, &tree);
+        status.or_else(|| child.try_wait().ok().flatten())
+    }
+}
+
+/// Ends a process and those that it had, whatever they think of it.
+fn kill(child: &mut Child, tree: &[u32]) {
+    if matches!(child.try_wait(), Ok(None)) {
+        let later = process::children(child.id()).unwrap_or_default();
+        let _ = child.kill();
+        let _ = child.wait();
+        later.iter().for_each(|pid| _ = process::signal(*pid, Signal::Kill));
+    }
+    tree.iter().for_each(|pid| _ = process::signal(*pid, Signal::Kill));
+}
+
+impl Drop for TargetProcess {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child
+            && matches!(child.try_wait(), Ok(None))
+        {
+            let tree = process::children(child.id()).unwrap_or_default();
+            kill(child, &tree);
+        }
+    }
+}
+
+/// Keeps the latest lines of an output, however long it and they are.
+fn listen(output: Box<dyn Read + Send>, words: &Mutex<Words>) {
+    let mut output = BufReader::new(output);
+    loop {
+        let mut line = Vec::new();
+        match (&mut output).take(LINE_BYTES).read_until(b'\n', &mut line) {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        let line = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
+        let mut words = words.lock().unwrap_or_else(PoisonError::into_inner);
+        if words.awaited.as_ref().is_some_and(|awaited| line.contains(awaited.as_str())) {
+            words.awaited = None;
+        }
+        if words.lines.len() == LINES {
+            words.lines.pop_front();
+        }
+        words.lines.push_back(line);
+    }
+}
+
+/// The status of a GET, asked as simply as can be.
+fn http_status(url: &str, address: SocketAddr) -> std::io::Result<u16> {
+    let (host, _, path) = http_url(url).map_err(std::io::Error::other)?;
+    let mut stream = TcpStream::connect_timeout(&address, LOOK_WITHIN)?;
+    stream.set_read_timeout(Some(LOOK_WITHIN))?;
+    stream.set_write_timeout(Some(LOOK_WITHIN))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}:{}\r\nconnection: close\r\n\r\n", address.port())?;
+    let mut head = [0; 12];
+    stream.read_exact(&mut head)?;
+    let status =
+        std::str::from_utf8(&head).ok().filter(|head| head.starts_with("HTTP/1.")).and_then(|head| head[9..].parse().ok());
+    status.ok_or_else(|| std::io::Error::other("no HTTP"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(command: &[&str], ready: Option<Ready>) -> Target {
+        Target {
+            command: command.iter().map(ToString::to_string).collect(),
+            env: BTreeMap::new(),
+            cwd: None,
+            ready,
+            port: Some(1),
+            stop_signal: None,
+            install: None,
+            url: None,
+            dialect: serde_json::from_str("{\"sse\": {}}").unwrap(),
+        }
+    }
+
+    #[test]
+    fn one_that_dies_before_it_is_ready_is_told_with_its_last_words() {
+        let target = target(&["sh", "-c", "echo reading config; echo 'no such module' >&2; exit 3"], None);
+        let mut process = TargetProcess::start(&target, Path::new(".")).unwrap();
+        let text = process.wait_until_ready(None).unwrap_err().to_string();
+        assert!(text.contains("exit status: 3") && text.contains("no such module"), "{text}");
+    }
+
+    #[test]
+    fn one_that_is_not_there_is_told() {
+        let error = TargetProcess::start(&target(&["/nonexistent/server"], None), Path::new(".")).err().unwrap();
+        assert!(error.to_string().contains("/nonexistent/server"), "{error}");
+    }
+
+    #[test]
+    fn a_tree_of_processes_is_read_and_ended() {
+        // The shell has a child, and neither ends when asked to.
+        let script = "trap '' TERM; (trap '' TERM; while true; do sleep 0.05; done) & while true; do sleep 0.05; done";
+        let mut process = TargetProcess::start(&target(&["sh", "-c", script], None), Path::new(".")).unwrap();
+        let root = process.child.as_ref().unwrap().id();
+        while process::children(root).unwrap().len() < 2 {
+            std::thread::yield_now();
+        }
+        let reading = process.read();
+        assert!(reading.cpu_ns > 0 && reading.rss_bytes > 0);
+        let tree = process::children(root).unwrap();
+        process.stop();
+        assert!(tree.iter().all(|pid| process::cpu_ns(Some(*pid)).is_err() || is_zombie(*pid)), "{tree:?}");
+    }
+
+    /// Those whose parent was killed wait for the machine's first process to look at them.
+    fn is_zombie(pid: u32) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('Z'))
+    }
+}
