@@ -87,6 +87,8 @@ pub struct TargetProcess {
     child: Option<Child>,
     address: SocketAddr,
     words: Arc<Mutex<Words>>,
+    /// The folder it was started in: whose machine it was is nobody's business in a record.
+    dir: String,
     stop_signal: Signal,
     /// CPU time of every process of the tree when it was last seen, ns: workers come and go.
     cpu_ns: BTreeMap<u32, u64>,
@@ -135,7 +137,8 @@ impl TargetProcess {
             StopSignal::Int => Signal::Int,
         };
         let cpu_ns = BTreeMap::new();
-        Ok(TargetProcess { child: Some(child), address, words, stop_signal, cpu_ns, last: Reading::default() })
+        let dir = std::fs::canonicalize(&dir).unwrap_or(dir).to_string_lossy().into_owned();
+        Ok(TargetProcess { child: Some(child), address, words, dir, stop_signal, cpu_ns, last: Reading::default() })
     }
 
     /// A server that runs already.
@@ -148,6 +151,7 @@ impl TargetProcess {
             child: None,
             address,
             words: Arc::default(),
+            dir: String::new(),
             stop_signal: Signal::Term,
             cpu_ns: BTreeMap::new(),
             last: Reading::default(),
@@ -195,7 +199,8 @@ impl TargetProcess {
 
     /// What it wrote, the latest lines.
     pub fn lines(&self) -> Vec<String> {
-        self.words().lines.iter().cloned().collect()
+        let hide = |line: &String| if self.dir.len() > 1 { line.replace(&self.dir, ".") } else { line.clone() };
+        self.words().lines.iter().map(hide).collect()
     }
 
     fn last_words(&self) -> String {
