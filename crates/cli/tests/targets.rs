@@ -99,6 +99,8 @@ class Handler(socketserver.StreamRequestHandler):
         self.rfile.readline()
         key = ""
         for line in iter(self.rfile.readline, b"\r\n"):
+            if not line:
+                return
             name, _, value = line.decode().partition(":")
             key = value.strip() if name.lower() == "sec-websocket-key" else key
         accept = base64.b64encode(hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()).decode()

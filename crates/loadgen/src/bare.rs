@@ -20,6 +20,38 @@ impl BareWebSocket {
         WebSocket::connect(target, "/ws/echo", Meter::new(), &mut Vec::new()).await.map(BareWebSocket)
     }
 
+    /// The same at another path: for suites that have a server of their own.
+    ///
+    /// # Errors
+    /// No connection, or no upgrade.
+    pub async fn connect_to(target: &Target, path: &str) -> Result<BareWebSocket, TransportError> {
+        WebSocket::connect(target, path, Meter::new(), &mut Vec::new()).await.map(BareWebSocket)
+    }
+
+    /// Sends back what comes, in the kind of frame in which it came, until the connection ends.
+    ///
+    /// # Errors
+    /// How it ended.
+    pub async fn echo_back(&mut self) -> Result<(), TransportError> {
+        loop {
+            let message = self.0.next().await?;
+            self.0.send(message).await?;
+        }
+    }
+
+    /// The next message that comes.
+    ///
+    /// # Errors
+    /// The connection ended.
+    pub async fn next(&mut self) -> Result<Bytes, TransportError> {
+        self.0.next().await.map(Message::into_payload)
+    }
+
+    /// Closes as WebSockets do.
+    pub async fn close(self) {
+        self.0.close().await;
+    }
+
     /// Sends a message and waits for the next that comes.
     ///
     /// # Errors

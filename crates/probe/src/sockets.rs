@@ -1,5 +1,6 @@
 //! Assertions about every connection of this process, whoever opened it: libraries that seal their sockets
-//! cannot be asked, but the kernel can. What is asserted, and what follows, is the caller's.
+//! cannot be asked, but the kernel can. And whether anyone listens on a port, without knocking. What is asserted, and what
+//! follows, is the caller's.
 #![allow(unsafe_code)]
 
 use std::collections::BTreeSet;
@@ -51,12 +52,42 @@ fn with_nagle() -> io::Result<BTreeSet<PathBuf>> {
     Ok(found)
 }
 
+/// Whether a TCP socket of the calling thread's network listens on `port`, on any address. Nothing is sent: a connection
+/// made to find out would be the server's to deal with, and in everybody's counters.
+///
+/// # Errors
+/// `/proc` cannot be read.
+pub fn listens(port: u16) -> io::Result<bool> {
+    let ipv4 = std::fs::read_to_string("/proc/thread-self/net/tcp")?;
+    // Without IPv6 there is no such table.
+    let ipv6 = std::fs::read_to_string("/proc/thread-self/net/tcp6").unwrap_or_default();
+    Ok(is_listening(&ipv4, port) || is_listening(&ipv6, port))
+}
+
+/// Lines are `0: 0100007F:46A0 00000000:0000 0A …`: number, own address, peer, state.
+fn is_listening(table: &str, port: u16) -> bool {
+    table.lines().skip(1).any(|line| {
+        let mut fields = line.split_ascii_whitespace().skip(1);
+        let own = fields.next().and_then(|own| own.rsplit_once(':')).and_then(|(_, port)| u16::from_str_radix(port, 16).ok());
+        own == Some(port) && fields.nth(1) == Some("0A")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::{TcpListener, TcpStream};
     use std::os::fd::AsRawFd;
 
     use super::*;
+
+    #[test]
+    fn who_listens_is_seen_without_knocking() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(listens(port).unwrap());
+        drop(listener);
+        assert!(!listens(port).unwrap());
+    }
 
     #[test]
     fn sees_a_connection_that_nobody_told_it_about() {

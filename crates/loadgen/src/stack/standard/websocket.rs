@@ -22,14 +22,24 @@ const BUFFER_BYTES: usize = 8 << 10;
 /// How long the server may take to answer a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A connected WebSocket.
-pub(crate) struct WebSocket(WebSocketStream<Connection>);
+/// A connected WebSocket, and what is to be said at its end if the server has broken the rules: the library leaves that to us.
+pub(crate) struct WebSocket(WebSocketStream<Connection>, Option<CloseCode>);
 
 fn failed(error: Error) -> TransportError {
     match error {
         Error::ConnectionClosed | Error::AlreadyClosed => TransportError::Ended,
         Error::Io(error) => TransportError::Io(error),
         other => TransportError::Websocket(other.to_string()),
+    }
+}
+
+/// What a close frame says of an error (RFC 6455 §7.4.1); none where there is nobody to say it to.
+fn code_for(error: &Error) -> Option<CloseCode> {
+    match error {
+        Error::Utf8(_) => Some(CloseCode::Invalid),
+        Error::Capacity(_) => Some(CloseCode::Size),
+        Error::Protocol(_) => Some(CloseCode::Protocol),
+        _ => None,
     }
 }
 
@@ -57,7 +67,7 @@ impl WebSocket {
         }
         let config = WebSocketConfig::default().read_buffer_size(BUFFER_BYTES).write_buffer_size(0);
         let (socket, _) = tokio_tungstenite::client_async_with_config(request, connection, Some(config)).await.map_err(failed)?;
-        Ok(WebSocket(socket))
+        Ok(WebSocket(socket, None))
     }
 
     /// Sends one message in one frame. A server that reads nothing any more is an error in time.
@@ -89,20 +99,28 @@ impl WebSocket {
             match self.0.next().await {
                 Some(Ok(protocol::Message::Binary(payload))) => return Ok(Message::Binary(payload)),
                 Some(Ok(protocol::Message::Text(text))) => return Ok(Message::Text(text.into())),
-                Some(Ok(protocol::Message::Close(_))) | None => return Err(TransportError::Ended),
+                Some(Ok(protocol::Message::Close(_))) => {
+                    // The library has its answer ready and waits to be asked to write it.
+                    let _ = self.flush().await;
+                    return Err(TransportError::Ended);
+                }
+                None => return Err(TransportError::Ended),
                 Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(failed(error)),
+                Some(Err(error)) => {
+                    self.1 = code_for(&error);
+                    return Err(failed(error));
+                }
             }
         }
     }
 
     /// The closing handshake, then the end of the connection (RFC 6455 §7.1: the server closes TCP first).
     pub async fn close(mut self) {
-        let farewell = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };
+        let farewell = CloseFrame { code: self.1.unwrap_or(CloseCode::Normal), reason: Utf8Bytes::default() };
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, async {
-            if self.0.close(Some(farewell)).await.is_ok() {
-                while let Some(Ok(_)) = self.0.next().await {}
-            }
+            // Refused if the server was first; then too the end of the connection is the server's.
+            let _ = self.0.close(Some(farewell)).await;
+            while let Some(Ok(_)) = self.0.next().await {}
         })
         .await;
     }
