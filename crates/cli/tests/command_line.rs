@@ -218,7 +218,7 @@ fn the_committed_schemas_are_current_and_a_real_record_obeys_them() {
 #[test]
 fn every_scenario_of_the_project_is_valid() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios");
-    for folder in [root.clone(), root.join("test")] {
+    for folder in [root.clone(), root.join("test"), root.join("targets")] {
         for path in std::fs::read_dir(folder).unwrap().filter_map(Result::ok).map(|entry| entry.path()) {
             if path.extension().is_some_and(|e| e == "yaml") {
                 let output = wirecost().arg("validate").arg(&path).output().unwrap();

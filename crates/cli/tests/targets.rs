@@ -3,10 +3,12 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use wirecost_model::ledger::{Counters, Phase};
 use wirecost_model::record::{GateOutcome, Trial};
 use wirecost_model::{Record, TransportKind};
+use wirecost_probe::process::{self, Signal};
 
 /// A broadcast in the standard library: `/publish` takes a message, `/poll?after=N` tells what came after N and what N is
 /// now, `/held` does the same and waits for it, `/events` is an event stream. The first argument is what is wrong with it.
@@ -298,6 +300,43 @@ fn somebody_elses_machine_is_asked_only_with_leave() {
     let dir = tempfile::tempdir().unwrap();
     let output = run_in(dir.path(), &scenario(PUSH, arm), &["--allow-remote", "192.0.2.1", "--dry-run"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn nothing_of_a_target_outlives_a_run_that_is_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let command = "{ command: [sh, -c, \"sleep 4711 & exec python3 server.py nothing\"], port: 18180, dialect: { sse: { path: /events } } }";
+    let text = scenario(PUSH, &format!("{{ sse: {{ target: {command} }} }}")).replace("measure: 1s", "measure: 60s");
+    std::fs::write(dir.path().join("server.py"), SERVER).unwrap();
+    std::fs::write(dir.path().join("scenario.yaml"), text).unwrap();
+    let mut run = Command::new(env!("CARGO_BIN_EXE_wirecost"))
+        .args(["run", "--no-calibrate", "--quiet", "--out"])
+        .arg(dir.path().join("results"))
+        .arg(dir.path().join("scenario.yaml"))
+        .spawn()
+        .unwrap();
+    let command_line = |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    // What the target has started, and what has been started in its place.
+    let of_target = |pid: &u32| command_line(pid).contains("4711") || command_line(pid).contains("server.py");
+    let tree = wait_for("the target and its child", || {
+        let tree: Vec<u32> = process::children(run.id()).ok()?.into_iter().filter(of_target).collect();
+        (tree.len() == 2 && tree.iter().all(|pid| !command_line(pid).starts_with("sh\0"))).then_some(tree)
+    });
+    process::signal(run.id(), Signal::Kill).unwrap();
+    run.wait().unwrap();
+    wait_for("the end of both", || tree.iter().all(|pid| command_line(pid).is_empty()).then_some(()));
+}
+
+/// Waits for a condition, looking often; a hang fails the test instead of holding it.
+fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what} did not happen");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]

@@ -86,6 +86,7 @@ struct Words {
 /// A target: a process, or an address.
 pub struct TargetProcess {
     child: Option<Child>,
+    guard: Option<Guard>,
     address: SocketAddr,
     words: Arc<Mutex<Words>>,
     /// The folder it was started in: whose machine it was is nobody's business in a record.
@@ -120,6 +121,7 @@ impl TargetProcess {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         process::die_with_parent(&mut command);
         let mut child = command.spawn().map_err(|error| TargetError::Start { program, error })?;
+        let guard = Guard::over(child.id());
         let awaited = match &target.ready {
             Some(Ready::Line(text)) => Some(text.clone()),
             _ => None,
@@ -139,7 +141,7 @@ impl TargetProcess {
         };
         let cpu_ns = BTreeMap::new();
         let dir = std::fs::canonicalize(&dir).unwrap_or(dir).to_string_lossy().into_owned();
-        Ok(TargetProcess { child: Some(child), address, words, dir, stop_signal, cpu_ns, last: Reading::default() })
+        Ok(TargetProcess { child: Some(child), guard, address, words, dir, stop_signal, cpu_ns, last: Reading::default() })
     }
 
     /// A server that runs already.
@@ -150,6 +152,7 @@ impl TargetProcess {
         let address = resolved.into_iter().next().ok_or_else(|| TargetError::Address(format!("{host} has none")))?;
         Ok(TargetProcess {
             child: None,
+            guard: None,
             address,
             words: Arc::default(),
             dir: String::new(),
@@ -264,8 +267,32 @@ impl TargetProcess {
             std::thread::sleep(LOOK_EVERY);
             status = child.try_wait().ok().flatten();
         }
+        // Before the number of its group can be anybody else's.
+        self.guard = None;
         kill(child, &tree);
         status.or_else(|| child.try_wait().ok().flatten())
+    }
+}
+
+/// Ends a target's workers if this process is killed: the command dies with its parent by itself, but what it has started
+/// does not, and a master that is killed leaves its workers behind. A shell waits at a pipe whose other end only this
+/// process has; when that is gone, so is the target's process group.
+struct Guard(Child);
+
+impl Guard {
+    fn over(group: u32) -> Option<Guard> {
+        let mut command = Command::new("sh");
+        command.args(["-c", "read -r _; kill -9 \"-$1\"", "guard", &group.to_string()]);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        // Without a shell there is no guard, and all else is as it was.
+        command.spawn().ok().map(Guard)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -282,6 +309,7 @@ fn kill(child: &mut Child, tree: &[u32]) {
 
 impl Drop for TargetProcess {
     fn drop(&mut self) {
+        self.guard = None;
         if let Some(child) = &mut self.child
             && matches!(child.try_wait(), Ok(None))
         {
@@ -371,7 +399,10 @@ mod tests {
         assert!(reading.cpu_ns > 0 && reading.rss_bytes > 0);
         let tree = process::children(root).unwrap();
         process.stop();
-        assert!(tree.iter().all(|pid| process::cpu_ns(Some(*pid)).is_err() || is_zombie(*pid)), "{tree:?}");
+        // Killed is not gone yet.
+        while !tree.iter().all(|pid| process::cpu_ns(Some(*pid)).is_err() || is_zombie(*pid)) {
+            std::thread::yield_now();
+        }
     }
 
     /// Those whose parent was killed wait for the machine's first process to look at them.
