@@ -33,12 +33,19 @@ pub(crate) struct Answer {
     pub etag: Option<String>,
     /// The `Content-Type` header, if there was one.
     pub content_type: Option<String>,
-    /// The headers that somebody wanted, in that order: the lean stack only.
-    pub kept: Vec<Option<Box<str>>>,
-    /// Bytes of the heads of request and answer: the lean stack only.
-    pub heads: Flow,
+    /// What only clients of a target want to know; behind a pointer, because every request's future would carry it.
+    pub extra: Option<Box<Extra>>,
     /// The body.
     pub body: Bytes,
+}
+
+/// What is said of an answer of a server that is not ours.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Extra {
+    /// The headers that somebody wanted, in that order.
+    pub kept: Vec<Option<Box<str>>>,
+    /// Bytes of the heads of request and answer.
+    pub heads: Flow,
 }
 
 /// A WebSocket message.

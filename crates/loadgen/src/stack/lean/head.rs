@@ -2,6 +2,7 @@
 //! connection, and nothing else of it.
 
 use std::mem::MaybeUninit;
+use std::rc::Rc;
 
 use super::super::MAX_BODY_BYTES;
 use super::MAX_HEAD_BYTES;
@@ -36,16 +37,23 @@ pub(super) struct Head {
     pub etag: Option<Box<str>>,
     /// The `Content-Type`, likewise, of an answer that has a body.
     pub content_type: Option<Box<str>>,
-    /// What was asked for of the other headers, in that order; empty if nothing was.
-    pub kept: Vec<Option<Box<str>>>,
 }
 
 fn malformed(what: impl Into<String>) -> TransportError {
     TransportError::Malformed(what.into())
 }
 
+/// Headers that somebody wants to know, and what they were in the latest head.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    /// By their names in small letters.
+    pub names: Rc<[String]>,
+    /// In that order.
+    pub values: Vec<Option<Box<str>>>,
+}
+
 /// The head that `input` begins with; `None` if it is not complete.
-pub(super) fn parse(input: &[u8], keep: &[String]) -> Result<Option<Head>, TransportError> {
+pub(super) fn parse(input: &[u8], kept: &mut Kept) -> Result<Option<Head>, TransportError> {
     let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut response, input, &mut headers);
@@ -58,9 +66,10 @@ pub(super) fn parse(input: &[u8], keep: &[String]) -> Result<Option<Head>, Trans
     let status = response.code.unwrap_or_default();
     let (mut length, mut chunked, mut etag, mut content_type) = (None, None, None, None);
     let (mut close, mut stay) = (false, response.version == Some(1));
-    let mut kept: Vec<Option<Box<str>>> = vec![None; keep.len()];
+    kept.values.clear();
+    kept.values.resize(kept.names.len(), None);
     for header in response.headers {
-        for (name, kept) in keep.iter().zip(&mut kept) {
+        for (name, kept) in kept.names.iter().zip(&mut kept.values) {
             if header.name.eq_ignore_ascii_case(name) {
                 *kept = std::str::from_utf8(header.value).ok().filter(visible).map(Box::from);
             }
@@ -105,7 +114,7 @@ pub(super) fn parse(input: &[u8], keep: &[String]) -> Result<Option<Head>, Trans
     };
     let keep_alive = stay && !close && framing != Framing::UntilClose;
     let (etag, content_type) = (etag.map(Box::from), content_type.map(Box::from));
-    Ok(Some(Head { bytes, status, framing, keep_alive, etag, content_type, kept }))
+    Ok(Some(Head { bytes, status, framing, keep_alive, etag, content_type }))
 }
 
 /// Whether a value can be sent back as it came.
@@ -135,7 +144,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn head(text: &str) -> Head {
-        parse(text.as_bytes(), &[]).expect("well-formed").expect("complete")
+        parse(text.as_bytes(), &mut Kept::default()).expect("well-formed").expect("complete")
     }
 
     #[test]
@@ -169,14 +178,14 @@ mod tests {
             ("HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n", "not asked for"),
             ("HTTP/1.1 200 OK\r\na b: c\r\n\r\n", "HTTP head"),
         ] {
-            let error = parse(text.as_bytes(), &[]).expect_err(text).to_string();
+            let error = parse(text.as_bytes(), &mut Kept::default()).expect_err(text).to_string();
             assert!(error.contains(why), "{text:?}: {error}");
         }
         let endless = format!("HTTP/1.1 200 OK\r\nx: {}", "y".repeat(MAX_HEAD_BYTES));
-        assert!(parse(endless.as_bytes(), &[]).is_err());
-        assert!(parse(format!("{endless}\r\n\r\n").as_bytes(), &[]).is_err());
+        assert!(parse(endless.as_bytes(), &mut Kept::default()).is_err());
+        assert!(parse(format!("{endless}\r\n\r\n").as_bytes(), &mut Kept::default()).is_err());
         let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(MAX_HEADERS + 1));
-        assert!(parse(many.as_bytes(), &[]).is_err());
+        assert!(parse(many.as_bytes(), &mut Kept::default()).is_err());
     }
 
     proptest! {
@@ -185,7 +194,7 @@ mod tests {
             let head = format!("HTTP/1.1 200 OK\r\nx: {value}\r\ncontent-length: {}\r\n\r\n", body.len());
             let whole = format!("{head}{body}");
             for cut in 0..whole.len() {
-                let parsed = parse(&whole.as_bytes()[..cut], &[]).expect("well-formed").map(|head| head.bytes);
+                let parsed = parse(&whole.as_bytes()[..cut], &mut Kept::default()).expect("well-formed").map(|head| head.bytes);
                 prop_assert_eq!(parsed, (cut >= head.len()).then_some(head.len()));
             }
         }
@@ -195,7 +204,7 @@ mod tests {
             if status {
                 bytes.splice(0..0, *b"HTTP/1.1 200 OK\r\n");
             }
-            if let Ok(Some(head)) = parse(&bytes, &[]) {
+            if let Ok(Some(head)) = parse(&bytes, &mut Kept::default()) {
                 prop_assert!(head.bytes <= bytes.len());
             }
         }

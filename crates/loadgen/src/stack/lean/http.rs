@@ -16,9 +16,9 @@ use wirecost_model::ledger::Flow;
 use wirecost_probe::meter::Meter;
 
 use super::super::connection::{Connection, StageSink, open};
-use super::super::{ANSWER_TIMEOUT, Answer, MAX_BODY_BYTES};
+use super::super::{ANSWER_TIMEOUT, Answer, Extra, MAX_BODY_BYTES};
 use super::body::Body;
-use super::head::{self, Framing, Head};
+use super::head::{self, Framing, Head, Kept};
 use super::input::Input;
 use super::request::Requests;
 use super::watchdog::Watchdog;
@@ -38,7 +38,7 @@ struct Client {
     requests: Requests,
     keep_alive: bool,
     /// Headers of answers that somebody wants to know, by their names in small letters.
-    keep: RefCell<Vec<String>>,
+    keep: RefCell<Rc<[String]>>,
     /// Requests whose writing has begun.
     begun: Cell<u64>,
     meter: Arc<Meter>,
@@ -63,6 +63,7 @@ struct Wire {
     answered: bool,
     /// Of the request.
     head_bytes: u64,
+    kept: Kept,
 }
 
 /// A request, to be written again if its connection turns out to be gone.
@@ -96,7 +97,7 @@ impl Http {
 
     /// Wants these headers of every answer, by their names in small letters.
     pub fn keep(&self, names: Vec<String>) {
-        *self.0.keep.borrow_mut() = names;
+        *self.0.keep.borrow_mut() = names.into();
     }
 
     /// Requests whose writing has begun.
@@ -136,12 +137,15 @@ impl Http {
 impl Client {
     async fn whole(&self, path: &str, request: Request<'_>, limit: Duration) -> Result<Answer, TransportError> {
         let (mut link, head) = self.begin(path, request, limit).await?;
-        let link_head_bytes = link.wire.head_bytes;
         let Link { wire, watchdog } = &mut *link;
         let body = match head.framing {
             Framing::Length(0) => Bytes::new(),
             framing => watchdog.watch(limit, pin!(wire.body(framing))).await.ok_or_else(|| timed_out(limit))??,
         };
+        let extra = self.target.foreign.is_some().then(|| {
+            let heads = Flow { up: link.wire.head_bytes, down: head.bytes as u64 };
+            Box::new(Extra { kept: std::mem::take(&mut link.wire.kept.values), heads })
+        });
         // Bytes that nobody asked for would be taken for the next answer.
         if self.keep_alive && head.keep_alive && link.wire.input.buffer.is_empty() {
             self.idle.borrow_mut().push(link);
@@ -150,8 +154,7 @@ impl Client {
             status: head.status,
             etag: head.etag.map(String::from),
             content_type: head.content_type.map(String::from),
-            kept: head.kept,
-            heads: Flow { up: link_head_bytes, down: head.bytes as u64 },
+            extra,
             body,
         })
     }
@@ -194,7 +197,8 @@ impl Client {
         let opening = open(&self.target, self.tls.clone(), Arc::clone(&self.meter), &mut stages);
         let stream = tokio::time::timeout(ANSWER_TIMEOUT, opening).await.map_err(|_| timed_out(ANSWER_TIMEOUT))??;
         (self.stages)(stages);
-        let wire = Wire { stream, input: Input::new(), output: Vec::new(), written: false, answered: false, head_bytes: 0 };
+        let kept = Kept { names: self.keep.borrow().clone(), values: Vec::new() };
+        let wire = Wire { stream, input: Input::new(), output: Vec::new(), written: false, answered: false, head_bytes: 0, kept };
         Ok(Box::new(Link { wire, watchdog: Watchdog::new() }))
     }
 
@@ -215,14 +219,12 @@ impl Client {
         wire.head_bytes = wire.output.len() as u64;
         watchdog.next_exchange();
         self.begun.set(self.begun.get() + 1);
-        let books = self.target.foreign.as_ref().map(|foreign| &foreign.books);
-        if let Some(books) = books {
-            books.request(wire.output.len());
+        if let Some(foreign) = &self.target.foreign {
+            foreign.books.request(wire.output.len());
         }
-        let keep = self.keep.borrow().clone();
-        let head = watchdog.watch(limit, pin!(wire.ask(body, &keep))).await.ok_or_else(|| timed_out(limit))??;
-        if let Some(books) = books {
-            books.answer(head.bytes);
+        let head = watchdog.watch(limit, pin!(wire.ask(body))).await.ok_or_else(|| timed_out(limit))??;
+        if let Some(foreign) = &self.target.foreign {
+            foreign.books.answer(head.bytes);
         }
         Ok(head)
     }
@@ -230,7 +232,7 @@ impl Client {
 
 impl Wire {
     /// Writes the head in `output`, and the body; reads the answer's head.
-    async fn ask(&mut self, body: &[u8], keep: &[String]) -> Result<Head, TransportError> {
+    async fn ask(&mut self, body: &[u8]) -> Result<Head, TransportError> {
         let mut rest = body;
         if body.len() <= COPIED_BODY_BYTES {
             self.output.extend_from_slice(body);
@@ -252,15 +254,15 @@ impl Wire {
             rest.advance(written - of_head);
         }
         self.stream.flush().await?;
-        self.head(keep).await
+        self.head().await
     }
 
-    async fn head(&mut self, keep: &[String]) -> Result<Head, TransportError> {
+    async fn head(&mut self) -> Result<Head, TransportError> {
         loop {
             if self.input.buffer.is_empty() {
                 self.fill().await?;
             }
-            let head = match head::parse(&self.input.buffer, keep)? {
+            let head = match head::parse(&self.input.buffer, &mut self.kept)? {
                 None => {
                     self.fill().await?;
                     continue;

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue};
-use wirecost_model::ledger::Flow;
 
 use super::super::{ANSWER_TIMEOUT, Answer, MAX_BODY_BYTES, headers};
 use crate::session::TransportError;
@@ -99,7 +98,7 @@ impl Http {
             }
         }
         let body = if pieces.is_empty() { body } else { pieces.freeze() };
-        Ok(Answer { status, etag, content_type, kept: Vec::new(), heads: Flow::default(), body })
+        Ok(Answer { status, etag, content_type, extra: None, body })
     }
 
     /// GET; an answer that goes on. Returns when its head is here.

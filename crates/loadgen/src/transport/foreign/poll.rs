@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use wirecost_model::TransportKind;
 use wirecost_model::dialect::{self, Recipe, Source};
+use wirecost_model::ledger::Flow;
 use wirecost_wire::find;
 
 use super::{Finder, filled, quoted, recipe};
@@ -68,7 +69,7 @@ impl Poll {
             204 | 304 | 408 => {
                 self.remember(&answer)?;
                 if let Some(books) = &books {
-                    books.poll(0, answer.heads);
+                    books.poll(0, heads(&answer));
                 }
                 self.ready.push_back(Delivery::Nothing);
                 return Ok(());
@@ -81,7 +82,7 @@ impl Poll {
         let count = self.finder.find(answer.content_type.as_deref(), &answer.body, &mut self.ready)?;
         self.remember(&answer)?;
         if let Some(books) = &books {
-            books.poll(count, answer.heads);
+            books.poll(count, heads(&answer));
         }
         if count == 0 {
             self.ready.push_back(Delivery::Nothing);
@@ -90,7 +91,7 @@ impl Poll {
     }
 
     fn remember(&mut self, answer: &Answer) -> Result<(), TransportError> {
-        let mut kept = answer.kept.iter();
+        let mut kept = answer.extra.iter().flat_map(|extra| &extra.kept);
         for memory in &self.recipe.memories {
             let value = match &memory.source {
                 Source::Header(_) => kept.next().and_then(Option::as_deref).map(str::to_string),
@@ -132,6 +133,11 @@ impl Poll {
             }
         }
     }
+}
+
+/// Bytes of the heads of a poll.
+fn heads(answer: &Answer) -> Flow {
+    answer.extra.as_ref().map_or(Flow::default(), |extra| extra.heads)
 }
 
 fn begun(http: &Http) -> u64 {

@@ -218,14 +218,8 @@ mod tests {
     fn what_an_error_quotes_is_short_and_printable() {
         let quote = quoted(&[b'\n', 0xff, b'a'].repeat(1000));
         assert!(quote.starts_with("\\n\u{fffd}a\\n") && quote.chars().count() <= 2 * QUOTED, "{quote}");
-        let refused = Answer {
-            status: 400,
-            etag: None,
-            content_type: None,
-            kept: Vec::new(),
-            heads: Default::default(),
-            body: Bytes::from_static(b"{\"code\":1}"),
-        };
+        let refused =
+            Answer { status: 400, etag: None, content_type: None, extra: None, body: Bytes::from_static(b"{\"code\":1}") };
         assert_eq!(
             accepted(refused, "poll").unwrap_err().to_string(),
             r#"unexpected answer: status 400 to a poll: {\"code\":1}"#
