@@ -65,7 +65,14 @@ fn sample(kind: TransportKind, workload: &Workload) -> Duration {
     let target = Target { address: server.address, arm, certificate_der: None, protocol: Default::default(), foreign: None };
     let plan = FleetPlan { target, script: script.clone(), clients: 1, shards: 1, seed: 1 };
     let fleet = Fleet::connect(&plan, |_| true).expect("connected");
-    let begin = Begin { start_ns: now_ns() + 20_000_000, window_from_ns: 0, window_to_ns: WINDOW_NS, publish: script.publish };
+    let begin = Begin {
+        start_ns: now_ns() + 20_000_000,
+        window_from_ns: 0,
+        window_to_ns: WINDOW_NS,
+        publish: script.publish,
+        relay_rooms: None,
+        cut: None,
+    };
     server.desk.begin(begin.clone()).expect("the server begins");
     fleet.begin(begin);
     std::thread::sleep(Duration::from_nanos(WINDOW_NS + 40_000_000));

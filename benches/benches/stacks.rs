@@ -229,7 +229,14 @@ fn fleet(peer: SocketAddr, settings: Settings, transport: TransportKind, stack: 
     };
     let fleet = Fleet::connect(&plan, |_| true).expect("connected");
     let begun_ns = process::cpu_ns(None).expect("a clock");
-    fleet.begin(Begin { start_ns: now_ns(), window_from_ns: 0, window_to_ns: settings.seconds * 1_000_000_000, publish: None });
+    fleet.begin(Begin {
+        start_ns: now_ns(),
+        window_from_ns: 0,
+        window_to_ns: settings.seconds * 1_000_000_000,
+        publish: None,
+        relay_rooms: None,
+        cut: None,
+    });
     std::thread::sleep(Duration::from_secs(settings.seconds));
     while !fleet.is_complete() {
         std::thread::sleep(Duration::from_millis(10));
@@ -254,7 +261,14 @@ fn polls(peer: SocketAddr, settings: Settings, stack: Stack) -> Option<(u64, u64
     };
     let fleet = Fleet::connect(&plan, |_| true).expect("connected");
     let begun_ns = process::cpu_ns(None).expect("a clock");
-    fleet.begin(Begin { start_ns: now_ns(), window_from_ns: 0, window_to_ns: u64::MAX >> 2, publish: None });
+    fleet.begin(Begin {
+        start_ns: now_ns(),
+        window_from_ns: 0,
+        window_to_ns: u64::MAX >> 2,
+        publish: None,
+        relay_rooms: None,
+        cut: None,
+    });
     std::thread::sleep(Duration::from_secs(settings.seconds));
     let report = fleet.close();
     let cpu_ns = process::cpu_ns(None).expect("a clock") - begun_ns;

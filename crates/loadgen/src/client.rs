@@ -11,14 +11,19 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::watch;
 use wirecost_model::control::Begin;
 use wirecost_model::envelope::MIN_PAYLOAD_BYTES;
-use wirecost_model::{Envelope, StreamCheck, TransportKind};
+use wirecost_model::rng::Rng;
+use wirecost_model::{Envelope, TransportKind};
 use wirecost_probe::clock::now_ns;
 use wirecost_probe::meter::Meter;
 
+use crate::backoff::{BACKOFF_LANE, Backoff};
 use crate::bell::Bell;
+use crate::deadline::Deadline;
+use crate::inbox::Inbox;
 use crate::pacer::{Pacer, Ticker, Ticks};
 use crate::publisher::PROBE_MARK;
 use crate::recorder::Recorder;
+use crate::recovery::Recovery;
 use crate::session::{Delivery, Session, TransportError};
 use crate::stack::{StageSink, Stages};
 use crate::target::{Protocol, Target};
@@ -31,7 +36,7 @@ use crate::transport::short_poll::ShortPoll;
 use crate::transport::socket_io::SocketIo;
 use crate::transport::sse::Sse;
 use crate::transport::websocket::Websocket;
-use crate::workload::Script;
+use crate::workload::{ComeBack, Script};
 
 /// Where a trial is, as clients are told.
 #[derive(Debug, Clone)]
@@ -54,6 +59,10 @@ pub(crate) trait Connect: Session + Sized {
 
     /// Whether the server confirms each message of this client's ([`Delivery::Accepted`]).
     fn confirms(&self) -> bool;
+
+    /// The number of the next message that this client wants from its room, if its transport can ask for it: where another
+    /// session goes on.
+    fn cursor(&self) -> Option<u64>;
 }
 
 /// What clients of a shard share.
@@ -75,6 +84,12 @@ pub(crate) struct Shared {
     pub closing: Bell,
 }
 
+/// Where an earlier session got to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Resume {
+    cursor: Option<u64>,
+}
+
 /// What a client knows.
 #[derive(Clone)]
 pub(crate) struct Context {
@@ -82,6 +97,10 @@ pub(crate) struct Context {
     pub script: Rc<Script>,
     /// Its number over all shards.
     pub number: u32,
+    /// How many clients there are, over all shards.
+    pub clients: u32,
+    /// It was connected before.
+    pub resume: Option<Resume>,
     /// Whether its messages come back.
     pub echo: bool,
     /// Where in the first interval it starts to poll, 0..1.
@@ -95,13 +114,21 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// The room to listen to, if the workload wants that.
+    /// The rooms to listen to, if the workload wants that, as a request names them.
     pub fn room(&self) -> Option<String> {
-        self.script.subscribe.then(|| self.script.room(self.number).0)
+        self.script.subscribe.then(|| self.script.room(self.number))
     }
 
-    /// Stages of connecting, timed by the stack.
+    /// The number of the message to go on with, if there was a session before this one and its transport knows.
+    pub fn cursor(&self) -> Option<u64> {
+        self.resume.and_then(|resume| resume.cursor)
+    }
+
+    /// Stages of connecting, timed by the stack. Those of later connections are not those of the ramp, and are not recorded.
     pub fn stages(&self, stages: Stages) {
+        if self.resume.is_some() {
+            return;
+        }
         let mut recorder = self.shared.recorder.borrow_mut();
         stages.into_iter().for_each(|(stage, ns)| recorder.setup(stage, ns));
     }
@@ -160,6 +187,9 @@ impl Context {
         let Some(begin) = self.begun().await else { return std::future::pending().await };
         let period_ns = self.target.arm.interval.unwrap_or_default().ns().max(1);
         let phase_ns = (self.phase * period_ns as f64) as u64;
+        // Whoever comes back goes on with the grid; what was skipped meanwhile is no fault of the poller's.
+        let skipped = self.resume.map_or(0, |_| now_ns().saturating_sub(begin.start_ns + phase_ns).div_ceil(period_ns));
+        let phase_ns = phase_ns + skipped * period_ns;
         let window_ns = [begin.start_ns + begin.window_from_ns, begin.start_ns + begin.window_to_ns];
         let pacing = self.target.arm.pacing;
         Ticker::new(self.pacer.clone(), pacing, period_ns, begin.start_ns + phase_ns, window_ns, Rc::clone(&self.shared.ticks))
@@ -216,7 +246,8 @@ async fn drive<S: Connect>(context: Context, connected: impl FnOnce(Result<(), S
 /// What a client still has to send: due times, ns of the clock, in order.
 struct Sending {
     due_ns: VecDeque<u64>,
-    sequence: u32,
+    /// How many were sent.
+    sent: u32,
     unconfirmed: u64,
     buffer: BytesMut,
 }
@@ -224,11 +255,11 @@ struct Sending {
 /// Receives whatever comes; sends on a schedule of its own, if the workload has one.
 async fn open_loop<S: Connect>(mut session: S, mut context: Context) -> (S, Result<(), TransportError>) {
     let shared = Rc::clone(&context.shared);
-    let stream = context.script.room(context.number).1;
-    let mut check = StreamCheck::default();
+    let mut inbox = Inbox::new(&context.script.streams(context.number, context.clients));
     let mut begin: Option<Begin> = None;
-    let mut sending = Sending { due_ns: VecDeque::new(), sequence: 0, unconfirmed: 0, buffer: BytesMut::new() };
-    let mut expected: Vec<u64> = Vec::new();
+    let mut sending = Sending { due_ns: VecDeque::new(), sent: 0, unconfirmed: 0, buffer: BytesMut::new() };
+    let mut recovery = Recovery::default();
+    let (mut expected, mut delivered) = (0, 0);
     let (mut told_complete, mut probed) = (false, false);
     let watcher = context.clone();
     let mut starting = Box::pin(async move { watcher.begun().await });
@@ -246,7 +277,8 @@ async fn open_loop<S: Connect>(mut session: S, mut context: Context) -> (S, Resu
             () = &mut closing => break Ok(()),
             started = &mut starting, if begin.is_none() => {
                 let Some(started) = started else { break Ok(()) };
-                expected = context.script.downstream(context.number, started.window_to_ns);
+                let wanted = |(stream, _)| context.script.downstream(stream, started.window_to_ns).len() as u64;
+                expected = inbox.streams().into_iter().map(wanted).sum();
                 if let Some(uplink) = &context.script.uplink {
                     let offsets = uplink.schedule(context.number).take_while(|&offset| offset < started.window_to_ns);
                     sending.due_ns = offsets.map(|offset| started.start_ns + offset).collect();
@@ -266,24 +298,65 @@ async fn open_loop<S: Connect>(mut session: S, mut context: Context) -> (S, Resu
                 match delivery {
                     Ok(Delivery::Message(payload)) if !context.is_message(&payload, &mut probed) => {}
                     Ok(Delivery::Message(payload)) => {
-                        shared.recorder.borrow_mut().message(stream, &mut check, &payload, received_ns);
+                        let mut recorder = shared.recorder.borrow_mut();
+                        if let Some(envelope) = recorder.message(&mut inbox, &payload, received_ns) {
+                            delivered += 1;
+                            delivered += recovery.message(&envelope, received_ns, begin.as_ref(), &mut recorder);
+                        }
                     }
                     Ok(Delivery::Lost(count)) => shared.recorder.borrow_mut().accounting.lost_reported += count,
                     Ok(Delivery::Accepted) => sending.unconfirmed = sending.unconfirmed.saturating_sub(1),
                     Ok(Delivery::Nothing) => {}
-                    Err(error) => break Err(error),
+                    Err(error) => {
+                        let Some(come_back) = context.script.recovery.filter(|_| is_cut(begin.as_ref(), received_ns)) else {
+                            break Err(error);
+                        };
+                        if let Some(check) = inbox.only() {
+                            recovery.lost(check, &mut shared.recorder.borrow_mut());
+                        }
+                        let again = tokio::select! { biased;
+                            () = &mut closing => break Ok(()),
+                            again = connect_again(&session, &context, come_back) => again,
+                        };
+                        match again {
+                            Ok(again) => session = again,
+                            Err(error) => break Err(error),
+                        }
+                        recovery.back(now_ns(), &mut shared.recorder.borrow_mut());
+                    }
                 }
             }
         }
-        let complete =
-            begin.is_some() && check.complete(expected.len() as u64) && sending.due_ns.is_empty() && sending.unconfirmed == 0;
+        let complete = begin.is_some() && delivered >= expected && sending.due_ns.is_empty() && sending.unconfirmed == 0;
         if complete && !told_complete {
             told_complete = true;
             shared.complete.set(shared.complete.get() + 1);
         }
     };
-    settle(&shared, begin.as_ref(), &check, &expected);
+    if let Some(begin) = &begin {
+        settle(&shared, begin, &inbox, &recovery, |stream| context.script.downstream(stream, begin.window_to_ns));
+    }
     (session, result)
+}
+
+/// Whether connections have been cut off on purpose by now.
+fn is_cut(begin: Option<&Begin>, now_ns: u64) -> bool {
+    begin.is_some_and(|begin| begin.cut.is_some_and(|cut| now_ns >= begin.start_ns + cut.at_ns))
+}
+
+/// Connects again and again until it works, or the server says no, and goes on where the lost session was. All transports wait
+/// by the same rule, so that what differs is what they can recover.
+async fn connect_again<S: Connect>(lost: &S, context: &Context, come_back: ComeBack) -> Result<S, TransportError> {
+    let context = Context { resume: Some(Resume { cursor: lost.cursor() }), ..context.clone() };
+    let mut backoff = Backoff::new(Rng::new(context.seed, BACKOFF_LANE + u64::from(context.number)), come_back.delay);
+    loop {
+        Deadline::after(backoff.delay()).passed().await;
+        match S::connect(&context).await {
+            Err(refused @ TransportError::Refused(_)) => return Err(refused),
+            Err(error) => context.error(format!("could not reconnect: {error}")),
+            connected => return connected,
+        }
+    }
 }
 
 /// A message's bytes, in memory that earlier messages have left behind if they are gone.
@@ -303,8 +376,9 @@ async fn send_due<S: Session>(
     let (Some(due_ns), Some(begin)) = (sending.due_ns.pop_front(), begin) else { return Ok(()) };
     let shared = &context.shared;
     let sent_ns = now_ns();
-    let envelope = Envelope { stream: context.number, sequence: sending.sequence, due_ns, sent_ns };
-    sending.sequence += 1;
+    let (stream, sequence) = context.script.upstream(context.number, sending.sent);
+    let envelope = Envelope { stream, sequence, due_ns, sent_ns };
+    sending.sent += 1;
     sending.unconfirmed += 1;
     let message = payload(&mut sending.buffer, envelope, context.script.payload_bytes);
     session.send(message).await?;
@@ -342,7 +416,7 @@ async fn closed_loop<S: Connect>(mut session: S, context: Context, outstanding: 
         }
     };
     let until_ns = begin.start_ns + begin.window_to_ns;
-    let mut check = StreamCheck::default();
+    let mut inbox = Inbox::new(&[context.number]);
     let mut due_ns: Vec<u64> = Vec::new();
     let mut on_the_way = 0u32;
     let mut buffer = BytesMut::new();
@@ -379,7 +453,7 @@ async fn closed_loop<S: Connect>(mut session: S, context: Context, outstanding: 
                         let _ = context.is_message(&payload, &mut false);
                         let mut recorder = shared.recorder.borrow_mut();
                         let reordered = recorder.accounting.reordered;
-                        recorder.message(context.number, &mut check, &payload, received_ns);
+                        recorder.message(&mut inbox, &payload, received_ns);
                         if !S::ECHO_IN_ORDER {
                             // Independent requests may overtake one another; that is not a fault.
                             recorder.accounting.reordered = reordered;
@@ -394,18 +468,21 @@ async fn closed_loop<S: Connect>(mut session: S, context: Context, outstanding: 
     };
     // Due times here are times of the clock already.
     let offsets: Vec<u64> = due_ns.iter().map(|due| due - begin.start_ns).collect();
-    settle(&shared, Some(&begin), &check, &offsets);
+    settle(&shared, &begin, &inbox, &Recovery::default(), |_| offsets.clone());
     (session, result)
 }
 
 /// Accounts for what the plan wanted and what never came.
-fn settle(shared: &Shared, begin: Option<&Begin>, check: &StreamCheck, expected: &[u64]) {
-    let Some(begin) = begin else { return };
+fn settle(shared: &Shared, begin: &Begin, inbox: &Inbox, recovery: &Recovery, expected: impl Fn(u32) -> Vec<u64>) {
     let now = now_ns();
     let mut recorder = shared.recorder.borrow_mut();
-    recorder.accounting.expected += expected.len() as u64;
-    for sequence in check.missing(expected.len() as u64) {
-        recorder.accounting.lost += 1;
-        recorder.undelivered(begin.start_ns + expected[sequence as usize], now);
+    for (stream, check) in inbox.streams() {
+        let expected = expected(stream);
+        recorder.accounting.expected += expected.len() as u64;
+        for sequence in check.missing(expected.len() as u64) {
+            recorder.accounting.lost += 1;
+            recorder.recovery.missed += u64::from(recovery.excuses(sequence));
+            recorder.undelivered(begin.start_ns + expected[sequence as usize], now);
+        }
     }
 }

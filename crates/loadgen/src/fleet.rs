@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use wirecost_model::control::Begin;
 use wirecost_model::ledger::Flow;
-use wirecost_model::{Accounting, Histogram};
+use wirecost_model::{Accounting, Histogram, Recovery};
 use wirecost_probe::meter::MeterSnapshot;
 
 use crate::client::Stage;
@@ -92,6 +92,8 @@ pub struct ClientReport {
     pub ended: u32,
     /// What became of every message.
     pub accounting: Accounting,
+    /// Of clients that were cut off on purpose.
+    pub recovery: Recovery,
     /// received − due, by interval of the window.
     pub delivery: Vec<Histogram>,
     /// received − sent, likewise.
@@ -140,6 +142,7 @@ impl ClientReport {
         self.connected += other.connected;
         self.ended += other.ended;
         self.accounting.merge(&other.accounting);
+        self.recovery.merge(&other.recovery);
         add(&mut self.delivery, other.delivery);
         add(&mut self.service, other.service);
         other.setup.into_iter().for_each(|(stage, histogram)| self.setup.entry(stage).or_default().merge(&histogram));

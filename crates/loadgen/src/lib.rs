@@ -21,11 +21,14 @@ pub mod session;
 pub mod target;
 pub mod workload;
 
+mod backoff;
 mod bell;
 mod client;
 mod deadline;
+mod inbox;
 mod pacer;
 mod recorder;
+mod recovery;
 mod shard;
 mod stack;
 mod transport;

@@ -127,6 +127,8 @@ impl Publisher {
                             target: Rc::clone(&target),
                             script: Rc::clone(&script),
                             number: number as u32,
+                            clients: lanes,
+                            resume: None,
                             echo: false,
                             phase: 0.0,
                             seed: !seed,

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use wirecost_model::control::Begin;
-use wirecost_model::{Accounting, Envelope, Histogram, StreamCheck, StreamVerdict};
+use wirecost_model::{Accounting, Envelope, Histogram, Recovery, StreamVerdict};
+
+use crate::inbox::Inbox;
 
 /// Most intervals of the measured window that are kept apart; a longer window has longer intervals.
 const MOST_INTERVALS: u64 = 60;
@@ -33,6 +35,8 @@ pub struct Recorder {
     pub setup: BTreeMap<&'static str, Histogram>,
     /// All but `expected` and `lost`, which are known at the end.
     pub accounting: Accounting,
+    /// Of clients that were cut off on purpose.
+    pub recovery: Recovery,
     /// Messages of all phases.
     pub delivered: u64,
     /// By text.
@@ -52,26 +56,27 @@ impl Recorder {
         self.begin = Some(begin.clone());
     }
 
-    /// A message arrived at a client that listens to `stream`.
-    pub fn message(&mut self, stream: u32, check: &mut StreamCheck, payload: &[u8], received_ns: u64) {
+    /// A message arrived at a client that listens to the streams of `inbox`. Its envelope, if it is one that was wanted and had
+    /// not come before.
+    pub fn message(&mut self, inbox: &mut Inbox, payload: &[u8], received_ns: u64) -> Option<Envelope> {
         self.delivered += 1;
-        let envelope = match Envelope::read(payload) {
-            Ok(envelope) if envelope.stream == stream => envelope,
-            _ => {
-                self.accounting.corrupted += 1;
-                return;
-            }
+        let Some((envelope, check)) =
+            Envelope::read(payload).ok().and_then(|envelope| Some((envelope, inbox.check(envelope.stream)?)))
+        else {
+            self.accounting.corrupted += 1;
+            return None;
         };
         match check.see(envelope.sequence) {
             StreamVerdict::Duplicate => {
                 self.accounting.duplicated += 1;
-                return;
+                return None;
             }
             StreamVerdict::Reordered => self.accounting.reordered += 1,
             StreamVerdict::New => {}
         }
         self.accounting.delivered += 1;
         self.latency(envelope.due_ns, Some(envelope.sent_ns), received_ns);
+        Some(envelope)
     }
 
     /// A message of the plan never came: it counts with its age, so that dropping cannot improve a percentile.
@@ -118,7 +123,14 @@ mod tests {
 
     fn recorder() -> Recorder {
         let mut recorder = Recorder::default();
-        recorder.begin(&Begin { start_ns: 1_000_000, window_from_ns: 500, window_to_ns: 5_000_000_500, publish: None });
+        recorder.begin(&Begin {
+            start_ns: 1_000_000,
+            window_from_ns: 500,
+            window_to_ns: 5_000_000_500,
+            publish: None,
+            relay_rooms: None,
+            cut: None,
+        });
         recorder
     }
 
@@ -129,7 +141,7 @@ mod tests {
     #[test]
     fn faults_are_counted_exactly_and_only_the_window_is_recorded() {
         let mut recorder = recorder();
-        let mut check = StreamCheck::default();
+        let mut inbox = Inbox::new(&[0]);
         let mut damaged = payload(9, 1_000_600);
         damaged[40] ^= 1;
         for (message, received_ns) in [
@@ -140,7 +152,7 @@ mod tests {
             (damaged, 1_001_800),
             (b"no envelope".to_vec(), 1_001_800),
         ] {
-            recorder.message(0, &mut check, &message, received_ns);
+            recorder.message(&mut inbox, &message, received_ns);
         }
         let a = recorder.accounting;
         assert_eq!((a.delivered, a.duplicated, a.reordered, a.corrupted, a.late), (3, 1, 1, 2, 0));

@@ -47,6 +47,32 @@ impl Accounting {
     }
 }
 
+/// What became of clients whose connections were cut off on purpose, in `reconnect`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Recovery {
+    /// Connections that the server cut off.
+    pub cut_connections: u64,
+    /// Times that a client lost its session by it. A poller between two polls may not notice that its connection is gone.
+    pub interrupted: u64,
+    /// Times that a client was connected again.
+    pub reconnected: u64,
+    /// Deliveries of messages that were sent while their client was cut off, and came afterwards.
+    pub recovered: u64,
+    /// Deliveries that never came because their client was cut off. They are among the lost.
+    pub missed: u64,
+}
+
+impl Recovery {
+    /// Adds that of other clients of the same trial.
+    pub fn merge(&mut self, other: &Recovery) {
+        self.cut_connections += other.cut_connections;
+        self.interrupted += other.interrupted;
+        self.reconnected += other.reconnected;
+        self.recovered += other.recovered;
+        self.missed += other.missed;
+    }
+}
+
 /// What one arriving sequence number means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -94,6 +120,11 @@ impl StreamCheck {
             }
             _ => Verdict::Duplicate,
         }
+    }
+
+    /// The sequence number behind the highest that was seen.
+    pub fn next(&self) -> u64 {
+        self.next
     }
 
     /// Distinct messages seen.

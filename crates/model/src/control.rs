@@ -42,6 +42,13 @@ pub struct Begin {
     pub window_to_ns: u64,
     /// Nothing is published where the workload does not push.
     pub publish: Option<Publish>,
+    /// So many rooms `r0`, `r1` … in which what clients send is passed on: which one, the rest of a message's stream number by
+    /// the number of rooms says.
+    #[serde(default)]
+    pub relay_rooms: Option<u32>,
+    /// Connections that are cut off.
+    #[serde(default)]
+    pub cut: Option<Cut>,
 }
 
 impl Begin {
@@ -49,6 +56,15 @@ impl Begin {
     pub fn in_window(&self, due_ns: u64) -> bool {
         due_ns >= self.start_ns + self.window_from_ns && due_ns < self.start_ns + self.window_to_ns
     }
+}
+
+/// Connections that the server cuts off, without a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cut {
+    /// When, offset in ns.
+    pub at_ns: u64,
+    /// How many of every 10,000 connections, drawn by lot.
+    pub per_10_000: u32,
 }
 
 /// The publisher's schedule: a pure function of these values.
@@ -137,6 +153,9 @@ pub struct ServerReport {
     pub upload_service: Histogram,
     /// What became of clients' messages; `expected` and `lost` are the trial's to fill in.
     pub upload_accounting: Accounting,
+    /// Connections that were cut off on purpose.
+    #[serde(default)]
+    pub cut_connections: u64,
     /// Messages that fell out of the ring before a subscriber had read them.
     pub overrun: u64,
     /// The first request and answer of each kind, as they stood on the wire.

@@ -37,7 +37,7 @@ pub mod threshold;
 pub mod transport;
 pub mod units;
 
-pub use accounting::{Accounting, StreamCheck, Verdict as StreamVerdict};
+pub use accounting::{Accounting, Recovery, StreamCheck, Verdict as StreamVerdict};
 pub use envelope::Envelope;
 pub use faults::{Faults, Injected};
 pub use histogram::Histogram;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::accounting::Accounting;
+use crate::accounting::{Accounting, Recovery};
 use crate::control::HeadSample;
 use crate::faults::Injected;
 use crate::histogram::Latency;
@@ -172,9 +172,12 @@ pub struct Trial {
     /// Deliveries that the server was told to spoil, by fault; absent where the plan has no faults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub injected: Option<Injected>,
+    /// In `reconnect`: what became of the clients that were cut off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<Recovery>,
     /// By tag: `delivery` (received − due), `service` (received − sent), `publish_lag`, `pacer_lag`,
     /// `connect_tcp`, `connect_tls`, `connect_open`, `connect_namespace`, `connect_upgrade`, `connect_ready`, `upload`,
-    /// `upload_service`.
+    /// `upload_service`, `recovery` (from the cut to the first message again), `caught_up` (to the first that was sent after).
     /// Times of messages due in the measured window; a tag without samples is absent.
     pub latencies: BTreeMap<String, Latency>,
     /// Closed loop: latency is a round trip, and the rate is a result.

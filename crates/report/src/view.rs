@@ -194,6 +194,30 @@ pub fn workload(cell: &Cell) -> String {
                 format::spaced(&duplex.payload.to_string())
             )
         }
+        Workload::Chat(chat) => {
+            format!(
+                "chat of {clients} in {} of {} each, {} by each ({}), {} payload",
+                chat.joins,
+                format::plural(u64::from(chat.rooms), "room"),
+                chat.rate,
+                arrivals(chat.arrivals),
+                format::spaced(&chat.payload.to_string())
+            )
+        }
+        Workload::Reconnect(reconnect) => {
+            let when = match reconnect.at {
+                Some(at) => format!("{} into the window", format::spaced(&at.to_string())),
+                None => "in the middle of the window".into(),
+            };
+            format!(
+                "push of {} ({}), {} payload, to all of {clients}; {} of the connections cut {when}, back after about {}",
+                reconnect.rate,
+                arrivals(reconnect.arrivals),
+                format::spaced(&reconnect.payload.to_string()),
+                format::percent(reconnect.share),
+                format::spaced(&reconnect.delay.to_string())
+            )
+        }
         Workload::Idle(_) => format!("{clients} connected and idle"),
     }
 }

@@ -7,17 +7,18 @@ use std::ffi::OsString;
 use wirecost_loadgen::publisher::Publisher;
 use wirecost_loadgen::workload::Script;
 use wirecost_loadgen::{ClientReport, Fleet, FleetPlan, Protocol, Target};
-use wirecost_model::accounting::Accounting;
+use wirecost_model::Cell;
+use wirecost_model::accounting::{Accounting, Recovery};
 use wirecost_model::control::{
-    Begin, Progress, Publish, Reading, SeriesPoint, ServerReport, TrialEvent, TrialOrder, TrialOutput,
+    Begin, Cut, Progress, Publish, Reading, SeriesPoint, ServerReport, TrialEvent, TrialOrder, TrialOutput,
 };
 use wirecost_model::histogram::Histogram;
 use wirecost_model::hlog::Tagged;
 use wirecost_model::ledger::{Carried, Counters, Direction, InterfaceAccount, Layer, Ledger, Phase};
 use wirecost_model::record::{MachineCost, ProcessCost, Trial};
 use wirecost_model::scenario::{Wire, Workload};
-use wirecost_model::schedule::Schedule;
 use wirecost_model::transport::{Initiative, TransportKind};
+use wirecost_model::units::Span;
 use wirecost_probe::clock::{now_ns, sleep_until};
 use wirecost_probe::machine_state::MachineState;
 use wirecost_probe::namespace::{PrivateNetwork, TcpRecovery, enter_private, set_tcp_recovery};
@@ -73,10 +74,12 @@ pub enum TrialError {
         error: String,
     },
     /// The server does not see every client listening.
-    #[error("the server sees {seen} of {clients} clients listening, and no more come")]
+    #[error("the server sees {seen} of {listening} places in rooms taken by {clients} clients, and no more come")]
     Barrier {
-        /// Clients that it sees.
+        /// Readers that it sees.
         seen: u64,
+        /// Readers there should be.
+        listening: u64,
         /// Clients there should be.
         clients: u32,
     },
@@ -158,6 +161,8 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
         window_from_ns: timing.warmup.ns(),
         window_to_ns: timing.warmup.ns() + timing.measure.ns(),
         publish: trial.script.publish.clone(),
+        relay_rooms: trial.script.chat.as_ref().map(|chat| chat.rooms),
+        cut: cut(&order.cell),
     };
     server.begin(begin.clone())?;
     fleet.begin(begin.clone());
@@ -199,6 +204,13 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
         publisher,
     }
     .output())
+}
+
+/// When connections are to be cut off, and how many.
+fn cut(cell: &Cell) -> Option<Cut> {
+    let Workload::Reconnect(reconnect) = &cell.workload else { return None };
+    let into_window_ns = reconnect.at.map_or(cell.timing.measure.ns() / 2, Span::ns);
+    Some(Cut { at_ns: cell.timing.warmup.ns() + into_window_ns, per_10_000: (reconnect.share * 10_000.0).round() as u32 })
 }
 
 /// What the private network's interface has carried so far.
@@ -281,14 +293,15 @@ impl Running<'_> {
             return Ok(());
         }
         let clients = self.order.cell.clients;
+        let listening = self.script.subscriptions(clients);
         let give_up_ns = now_ns() + BARRIER_NS;
         loop {
             let seen = server.read()?.subscribers;
-            if seen >= u64::from(clients) {
+            if seen >= listening {
                 return Ok(());
             }
             if now_ns() > give_up_ns || fleet.status().ended > 0 {
-                return Err(TrialError::Barrier { seen, clients });
+                return Err(TrialError::Barrier { seen, listening, clients });
             }
             sleep_until(now_ns() + 2_000_000);
         }
@@ -362,7 +375,7 @@ impl Running<'_> {
             elapsed_ns: now - self.started_ns,
             connected: status.connected,
             delivered: status.delivered,
-            expected: planned(&self.script, self.order.cell.clients, 0..until),
+            expected: self.script.deliveries(self.order.cell.clients, 0..until),
             p50_ns: status.p50_ns,
             p99_ns: status.p99_ns,
             errors: status.errors,
@@ -397,25 +410,6 @@ impl Running<'_> {
         (self.tell)(TrialEvent::Progress(Progress { phase: phase.into(), ..state }));
         Ok(())
     }
-}
-
-/// Deliveries that the plan wants of messages due in a range of offsets, ns, over all clients. The plan of a
-/// closed loop wants nothing in particular.
-fn planned(script: &Script, clients: u32, range_ns: std::ops::Range<u64>) -> u64 {
-    let count = |schedule: Schedule| {
-        schedule.take_while(|&offset| offset < range_ns.end).filter(|offset| *offset >= range_ns.start).count() as u64
-    };
-    let mut sum = 0;
-    if let Some(publish) = &script.publish {
-        let stream = |stream: u64| count(Schedule::new(publish.arrivals, publish.rate, publish.seed, stream));
-        sum += match publish.each_of {
-            None => stream(0) * u64::from(clients),
-            Some(streams) => (0..u64::from(streams)).map(stream).sum(),
-        };
-    } else if let Some(uplink) = &script.uplink {
-        sum += (0..clients).map(|client| count(uplink.schedule(client))).sum::<u64>();
-    }
-    sum
 }
 
 /// Everything that a finished trial is made of.
@@ -455,13 +449,14 @@ impl Sum<'_> {
         let receivers = |publish: &Publish| if publish.each_of.is_none() { clients } else { 1 };
         let (planned_messages, sent_messages) = match &self.script.publish {
             Some(publish) => {
-                (planned(&self.script, self.order.cell.clients, in_window) / receivers(publish), self.report.published_in_window)
+                (self.script.deliveries(self.order.cell.clients, in_window) / receivers(publish), self.report.published_in_window)
             }
             None if closed_loop => (self.clients.sent_in_window, self.clients.sent_in_window),
-            None => (planned(&self.script, self.order.cell.clients, in_window), self.clients.sent_in_window),
+            None => (self.script.sends(self.order.cell.clients, in_window), self.clients.sent_in_window),
         };
         let injected = self.script.publish.as_ref().filter(|publish| !publish.faults.is_none());
         let injected = injected.map(|publish| self.report.injected.times(receivers(publish)));
+        let recovery = self.begin.cut.map(|_| Recovery { cut_connections: self.report.cut_connections, ..self.clients.recovery });
         let mut errors: BTreeMap<String, u64> = std::mem::take(&mut self.clients.errors);
         if self.clients.negative_latencies > 0 {
             errors.insert("negative latency".into(), self.clients.negative_latencies);
@@ -486,6 +481,7 @@ impl Sum<'_> {
             accounting,
             upload_accounting,
             injected,
+            recovery,
             latencies,
             closed_loop,
             ledger,
@@ -562,7 +558,7 @@ impl Sum<'_> {
         ledger
     }
 
-    /// The account of the messages that the workload is about, and in `duplex` that of the other direction.
+    /// The account of the messages that the workload is about, and in `duplex` and `chat` that of the way up.
     fn accounting(&self) -> (Accounting, Option<Accounting>) {
         // The server counts what fell out of its ring before any reader had it, on transports that tell and on those that
         // have no words for it alike.
@@ -573,10 +569,10 @@ impl Sum<'_> {
             uploaded.lost = uploaded.expected.saturating_sub(uploaded.delivered);
             uploaded
         };
-        match (&self.script.uplink, &self.script.publish) {
-            (Some(_), None) => (uploaded(), None),
-            (Some(_), Some(_)) => (received, Some(uploaded())),
-            _ => (received, None),
+        match &self.script.uplink {
+            Some(_) if self.script.subscribe => (received, Some(uploaded())),
+            Some(_) => (uploaded(), None),
+            None => (received, None),
         }
     }
 
@@ -585,7 +581,7 @@ impl Sum<'_> {
         let window_ns = self.begin.window_to_ns - self.begin.window_from_ns;
         let mut tagged = Tagged::new();
         let (upload, upload_service) = (std::mem::take(&mut self.report.upload), std::mem::take(&mut self.report.upload_service));
-        if self.script.uplink.is_some() && self.script.publish.is_none() {
+        if self.script.uplink.is_some() && !self.script.subscribe {
             tagged.insert("delivery".into(), vec![upload]);
             tagged.insert("service".into(), vec![upload_service]);
         } else {

@@ -136,7 +136,7 @@ impl Refusal {
 impl From<HubError> for Refusal {
     fn from(error: HubError) -> Refusal {
         let status = match error {
-            HubError::BadName | HubError::NotUtf8 => StatusCode::BAD_REQUEST,
+            HubError::BadName | HubError::BadCursors(_) | HubError::BadRooms | HubError::NotUtf8 => StatusCode::BAD_REQUEST,
             HubError::TooManyRooms(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         Refusal::new(status, error.to_string())

@@ -68,6 +68,16 @@ pub async fn run(stream: TcpStream, shared: Arc<Shared>, wiring: Arc<Wiring>, ph
     tokio::select! {
         () = serve(stream, &context, &wiring, phase.clone()) => {}
         () = reached(phase.clone(), Phase::Killing) => {}
+        () = meter.is_cut_off() => {
+            // Without a word, as when a server dies: a reset, and whatever was on its way is gone.
+            let last = segments::abort(meter.socket(), End::Server).ok().map(|aborted| {
+                // What had come and nobody had read yet was on the wire all the same.
+                let unread_bytes = aborted.account().to_server.payload_bytes.saturating_sub(meter.raw().snapshot().read_bytes);
+                Settled { drained_bytes: unread_bytes, ..aborted }
+            });
+            shared.metering.close(&meter, last.as_ref());
+            return;
+        }
     }
     let last = settle(&meter, phase).await;
     shared.metering.close(&meter, last.as_ref());

@@ -1,5 +1,6 @@
 //! What adapters are given: the server's parts, and the connection that a request came on.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::fan_out::FanOut;
@@ -22,6 +23,8 @@ pub struct Shared {
     pub fan_out: Arc<FanOut>,
     /// Engine.IO sessions.
     pub engine: Engine,
+    /// Connections that were cut off on purpose.
+    pub cut_connections: AtomicU64,
 }
 
 /// One connection, as the adapters see it.

@@ -168,7 +168,14 @@ mod tests {
                 faults: Default::default(),
             };
             let start_ns = clock::now_ns();
-            let begin = Begin { start_ns, window_from_ns: 0, window_to_ns: 20_000_000, publish: Some(publish) };
+            let begin = Begin {
+                start_ns,
+                window_from_ns: 0,
+                window_to_ns: 20_000_000,
+                publish: Some(publish),
+                relay_rooms: None,
+                cut: None,
+            };
             say(&mut commands, &ServerCommand::Begin(begin));
             // Until the last of twenty is there.
             while !get(ready.address, "/poll?room=all").contains(r#"{"next":20,"#) {
@@ -199,7 +206,7 @@ mod tests {
 
     #[test]
     fn what_is_no_command_ends_the_server_with_an_error_and_its_report() {
-        let begin = Begin { start_ns: 0, window_from_ns: 0, window_to_ns: 0, publish: None };
+        let begin = Begin { start_ns: 0, window_from_ns: 0, window_to_ns: 0, publish: None, relay_rooms: None, cut: None };
         let begin = serde_json::to_string(&ServerCommand::Begin(begin)).unwrap();
         for (lines, reason) in [
             ("hello\n".to_string(), "bad command: expected value at line 1 column 1".to_string()),

@@ -38,6 +38,12 @@ pub use waiters::Wakes;
 /// The longest name of a room, bytes.
 pub const MAX_ROOM_NAME_BYTES: usize = 64;
 
+/// Rooms that one reader may follow.
+pub const MAX_ROOMS_OF_READER: usize = 64;
+
+/// What stands between the names of several rooms, and between their cursors.
+pub const SEPARATOR: char = '.';
+
 /// How much the hub keeps.
 #[derive(Debug, Clone, Copy)]
 pub struct HubOptions {
@@ -64,6 +70,12 @@ pub enum HubError {
     /// There are as many rooms as there may be.
     #[error("there are {0} rooms already")]
     TooManyRooms(usize),
+    /// Several rooms are listened to, and there is not a cursor for each.
+    #[error("there must be one cursor for each of {0} rooms, or none")]
+    BadCursors(usize),
+    /// Too many rooms for one reader.
+    #[error("a client listens to {MAX_ROOMS_OF_READER} rooms at most, to each once")]
+    BadRooms,
     /// Messages are text: most transports can carry nothing else unchanged.
     #[error("a message must be UTF-8")]
     NotUtf8,
@@ -113,7 +125,19 @@ impl Hub {
     /// # Errors
     /// Those of [`Hub::room`].
     pub fn reader(self: &Arc<Self>, name: &str, after: Option<u64>) -> Result<Reader, HubError> {
-        Ok(Reader::new(self.clone(), self.room(name)?, after))
+        Ok(Reader::new(self.clone(), vec![(self.room(name)?, after)]))
+    }
+
+    /// A reader of the rooms `names`, parted by dots: each from its cursor on, in the same order; or, without cursors, from now
+    /// on.
+    ///
+    /// # Errors
+    /// Those of [`Hub::room`], [`HubError::BadCursors`], [`HubError::BadRooms`].
+    pub fn follow(self: &Arc<Self>, names: &str, after: &[u64]) -> Result<Reader, HubError> {
+        let names = room_names(names, after)?;
+        let cursors = after.iter().copied().map(Some).chain(std::iter::repeat(None));
+        let rooms = names.into_iter().zip(cursors).map(|(name, after)| Ok((self.room(name)?, after)));
+        Ok(Reader::new(self.clone(), rooms.collect::<Result<_, HubError>>()?))
     }
 
     /// Ends every reader once it has read what there is; nothing more can be published.
@@ -157,6 +181,20 @@ impl Hub {
             rooms.remove(room.name());
         }
     }
+}
+
+/// The names of the rooms that a client asks for, where the cursors that it brings fit them.
+///
+/// # Errors
+/// [`HubError::BadCursors`], [`HubError::BadRooms`], [`HubError::BadName`].
+pub fn room_names<'a>(names: &'a str, after: &[u64]) -> Result<Vec<&'a str>, HubError> {
+    let names: Vec<&str> = names.split(SEPARATOR).take(MAX_ROOMS_OF_READER + 1).collect();
+    let is_twice = |at: usize| names[..at].contains(&names[at]);
+    if names.len() > MAX_ROOMS_OF_READER || (1..names.len()).any(is_twice) {
+        return Err(HubError::BadRooms);
+    }
+    names.iter().try_for_each(|name| check_name(name))?;
+    if after.is_empty() || after.len() == names.len() { Ok(names) } else { Err(HubError::BadCursors(names.len())) }
 }
 
 /// Whether a room could have this name.

@@ -1,11 +1,15 @@
 //! What clients send: verified, accounted for, timed. How it came is the transports' business.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use wirecost_model::control::Begin;
 use wirecost_model::{Accounting, Envelope, Histogram, StreamCheck, StreamVerdict};
 use wirecost_probe::clock;
+
+use crate::fan_out::FanOut;
+use crate::hub::{Hub, HubError, Room};
 
 /// Streams that are told apart; messages of any beyond are counted as corrupted.
 const MAX_STREAMS: usize = 1 << 16;
@@ -19,8 +23,27 @@ pub struct Ingest {
 #[derive(Debug, Default)]
 struct State {
     window: Option<Begin>,
+    relay: Option<Relay>,
     streams: HashMap<u32, StreamCheck>,
     uploaded: Uploaded,
+}
+
+/// What clients send is passed on in rooms.
+#[derive(Debug)]
+struct Relay {
+    /// Those of a message whose stream number by their number leaves 0, 1 ….
+    rooms: Vec<Arc<Room>>,
+    fan_out: Arc<FanOut>,
+}
+
+impl Relay {
+    fn pass_on(&self, stream: u32, payload: &[u8]) {
+        let Some(room) = self.rooms.get(stream as usize % self.rooms.len().max(1)) else { return };
+        // An envelope is text, all of it.
+        if let Ok(wakes) = room.publish(Bytes::copy_from_slice(payload)) {
+            self.fan_out.wake(wakes);
+        }
+    }
 }
 
 /// What became of clients' messages.
@@ -40,6 +63,16 @@ impl Ingest {
         self.lock().window = Some(begin);
     }
 
+    /// From now on passes on what comes, in so many rooms.
+    ///
+    /// # Errors
+    /// Those of [`Hub::room`].
+    pub fn relay(&self, rooms: u32, hub: &Hub, fan_out: Arc<FanOut>) -> Result<(), HubError> {
+        let rooms: Result<_, HubError> = (0..rooms).map(|room| hub.room(&format!("r{room}"))).collect();
+        self.lock().relay = Some(Relay { rooms: rooms?, fan_out });
+        Ok(())
+    }
+
     /// Takes one message, now.
     pub fn receive(&self, payload: &[u8]) {
         let received_ns = clock::now_ns();
@@ -54,7 +87,7 @@ impl Ingest {
     fn receive_at(&self, payload: &[u8], received_ns: u64) {
         let read = Envelope::read(payload);
         let mut state = self.lock();
-        let State { window, streams, uploaded } = &mut *state;
+        let State { window, relay, streams, uploaded } = &mut *state;
         let full = streams.len() >= MAX_STREAMS;
         let Ok(envelope) = read else {
             uploaded.accounting.corrupted += 1;
@@ -74,6 +107,10 @@ impl Ingest {
                 uploaded.accounting.duplicated += 1;
                 return;
             }
+        }
+        // While it is locked, so that two messages of a client are never passed on in another order.
+        if let Some(relay) = relay {
+            relay.pass_on(envelope.stream, payload);
         }
         if let Some(begin) = window.as_ref().filter(|begin| begin.in_window(envelope.due_ns)) {
             uploaded.latency.record(received_ns.saturating_sub(envelope.due_ns));
@@ -96,7 +133,14 @@ mod tests {
     #[test]
     fn every_message_is_accounted_for_and_the_window_is_timed() {
         let ingest = Ingest::default();
-        ingest.begin(Begin { start_ns: 1000, window_from_ns: 100, window_to_ns: 200, publish: None });
+        ingest.begin(Begin {
+            start_ns: 1000,
+            window_from_ns: 100,
+            window_to_ns: 200,
+            publish: None,
+            relay_rooms: None,
+            cut: None,
+        });
         let message = |stream, sequence, due_ns| Envelope { stream, sequence, due_ns, sent_ns: due_ns + 5 }.to_vec(40);
         ingest.receive_at(&message(1, 0, 1099), 1109); // before the window
         ingest.receive_at(&message(1, 1, 1100), 1130);

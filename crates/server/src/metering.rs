@@ -18,11 +18,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpStream;
 use wirecost_model::control::HeadSample;
 use wirecost_model::ledger::{Counters, Flow};
+use wirecost_model::rng::Rng;
 use wirecost_probe::segments::{ConnectionAccount, SegmentAccount, Settled};
 
 pub use connection::ConnectionMeter;
 pub use exchange::{Exchange, Outcome};
 pub use samples::{SampleKind, Samples};
+
+/// Of the draw that decides which connections are cut off.
+const CUT_LANE: u64 = 3 << 32;
 
 /// The books of a server.
 #[derive(Debug, Default)]
@@ -85,6 +89,15 @@ impl Metering {
     pub fn nagle_connections(&self) -> u64 {
         let live: Vec<_> = self.books().live.values().cloned().collect();
         live.iter().filter(|meter| !meter.nodelay()).count() as u64
+    }
+
+    /// Has so many of every 10,000 open connections cut off, and tells how many that were. Which ones is a draw that comes out the
+    /// same in every trial with the same connections: by age it would always hit the same of two that a client has.
+    pub fn cut_off(&self, per_10_000: u32) -> u64 {
+        let mut live: Vec<_> = self.books().live.values().cloned().collect();
+        live.sort_by_key(|meter| Rng::new(meter.id(), CUT_LANE).next_u64());
+        let share = (live.len() * per_10_000.min(10_000) as usize).div_ceil(10_000);
+        live.iter().take(share).map(|meter| meter.cut_off()).count() as u64
     }
 
     /// Notes what was negotiated on one connection.

@@ -178,7 +178,7 @@ mod tests {
         let publish =
             Publish { each_of, rate: Rate(2000.0).into(), arrivals, payload_bytes, seed: 5, faults: Default::default() };
         let (window_from_ns, window_to_ns) = (20_000_000, 60_000_000);
-        Begin { start_ns: clock::now_ns(), window_from_ns, window_to_ns, publish: Some(publish) }
+        Begin { start_ns: clock::now_ns(), window_from_ns, window_to_ns, publish: Some(publish), relay_rooms: None, cut: None }
     }
 
     /// Everything in a room, as envelopes.

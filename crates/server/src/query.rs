@@ -6,6 +6,7 @@ use std::time::Duration;
 use hyper::http::request;
 
 use crate::answer::Refusal;
+use crate::hub::SEPARATOR;
 
 /// Where messages go that belong to no client in particular.
 const DEFAULT_ROOM: &str = "all";
@@ -29,17 +30,18 @@ impl<'a> Query<'a> {
         self.0.split('&').filter_map(|pair| pair.split_once('=')).find_map(|(key, value)| (key == name).then_some(value))
     }
 
-    /// `room`: which room. Whether it is a room's name the hub decides.
+    /// `room`: which room, or several parted by dots. Whether these are names of rooms the hub decides.
     pub fn room(self) -> &'a str {
         self.get("room").unwrap_or(DEFAULT_ROOM)
     }
 
-    /// `after`: the number of the first message wanted, which is the `next` of the last answer.
+    /// `after`: the number of the first message wanted in each room, which is the `next` of the last answer; empty if absent.
     ///
     /// # Errors
-    /// It is not a number.
-    pub fn after(self) -> Result<Option<u64>, Refusal> {
-        self.get("after").map(|value| number("after", value)).transpose()
+    /// It is not a number, or several parted by dots.
+    pub fn after(self) -> Result<Vec<u64>, Refusal> {
+        let numbers = |value: &str| value.split(SEPARATOR).map(|value| number("after", value)).collect();
+        self.get("after").map_or(Ok(Vec::new()), numbers)
     }
 
     /// `hold_ms`: how long to hold a long poll.
@@ -83,17 +85,18 @@ mod tests {
     fn values_are_found_and_checked() {
         let query = Query("room=c7&after=12&hold_ms=100&x&=&frame=binary&after=9");
         assert_eq!(query.room(), "c7");
-        assert_eq!(query.after(), Ok(Some(12)));
+        assert_eq!(query.after(), Ok(vec![12]));
         assert_eq!(query.hold(), Ok(Duration::from_millis(100)));
         assert_eq!(query.is_binary(), Ok(true));
         let query = Query("");
-        assert_eq!((query.room(), query.after(), query.is_binary()), ("all", Ok(None), Ok(false)));
+        assert_eq!((query.room(), query.after(), query.is_binary()), ("all", Ok(vec![]), Ok(false)));
         assert_eq!(query.hold(), Ok(Duration::from_millis(25_000)));
     }
 
     #[test]
     fn nonsense_is_refused() {
-        for after in ["", "-1", "+1", "1.0", "x", "18446744073709551616", "%31"] {
+        assert_eq!(Query("after=1.20.3").after(), Ok(vec![1, 20, 3]));
+        for after in ["", "1.", "1..2", "-1", "+1", "1.x", "x", "18446744073709551616", "%31"] {
             assert!(Query(&format!("after={after}")).after().is_err(), "{after}");
         }
         for hold in ["99", "120001", "x"] {

@@ -1,6 +1,7 @@
 //! A running server: started, read, told to publish, stopped. Who tells it is [`crate::control`], or a test in this process.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::hub::{Hub, HubOptions};
 use crate::ingest::Ingest;
 use crate::metering::Metering;
 use crate::options::{ServerError, ServerOptions};
-use crate::publisher::{Published, Publisher};
+use crate::publisher::{Published, Publisher, PublisherError};
 use crate::tls::TlsSetup;
 use crate::transport::socket_io::Engine;
 
@@ -83,6 +84,7 @@ pub async fn start(options: ServerOptions) -> Result<Running, ServerError> {
         metering: Metering::default(),
         fan_out: Arc::new(FanOut::default()),
         engine,
+        cut_connections: AtomicU64::new(0),
     });
     let scheme = if tls.is_some() { "https" } else { "http" };
     let certificate_der = tls.as_ref().map(|tls| tls.certificate_der.clone());
@@ -171,7 +173,22 @@ impl Desk {
             return Err(ServerError::Command("publishing has begun before".into()));
         }
         self.shared.ingest.begin(begin.clone());
+        if let Some(rooms) = begin.relay_rooms {
+            self.shared.ingest.relay(rooms, &self.shared.hub, self.shared.fan_out.clone()).map_err(PublisherError::from)?;
+        }
+        self.cut_later(&begin)?;
         *publishing = Publishing::Now(Publisher::start(begin, &self.shared.hub, self.shared.fan_out.clone())?);
+        Ok(())
+    }
+
+    /// Cuts connections off when the plan says, from a thread of its own, so that it is on time however busy the server is.
+    fn cut_later(&self, begin: &Begin) -> Result<(), ServerError> {
+        let Some(cut) = begin.cut else { return Ok(()) };
+        let (at_ns, shared) = (begin.start_ns.saturating_add(cut.at_ns), self.shared.clone());
+        std::thread::Builder::new().name("cutter".into()).spawn(move || {
+            clock::sleep_until(at_ns);
+            shared.cut_connections.store(shared.metering.cut_off(cut.per_10_000), Ordering::Relaxed);
+        })?;
         Ok(())
     }
 
@@ -216,6 +233,7 @@ impl Desk {
             upload: uploaded.latency,
             upload_service: uploaded.service,
             upload_accounting: uploaded.accounting,
+            cut_connections: self.shared.cut_connections.load(Ordering::Relaxed),
             overrun: hub.overrun(),
             samples: metering.samples(),
             negotiated: metering.all_negotiated(),

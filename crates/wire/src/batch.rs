@@ -43,9 +43,44 @@ pub fn encode<M: AsRef<[u8]>>(
     lost: u64,
     messages: impl IntoIterator<Item = M>,
 ) -> Result<usize, NotUtf8> {
+    encode_of_rooms(buf, &[next], lost, messages)
+}
+
+/// As [`encode`] for a client that listens to several rooms: `next` is then a list, a number for each. The messages are in
+/// order within their room; which one that is they say themselves.
+///
+/// # Errors
+///
+/// Those of [`encode`].
+///
+/// ```
+/// use bytes::BytesMut;
+/// use wirecost_wire::batch::encode_of_rooms;
+/// let mut body = BytesMut::new();
+/// encode_of_rooms(&mut body, &[15, 3], 0, ["a"])?;
+/// assert_eq!(&body[..], br#"{"next":[15,3],"lost":0,"messages":["a"]}"#);
+/// # Ok::<(), wirecost_wire::NotUtf8>(())
+/// ```
+pub fn encode_of_rooms<M: AsRef<[u8]>>(
+    buf: &mut BytesMut,
+    next: &[u64],
+    lost: u64,
+    messages: impl IntoIterator<Item = M>,
+) -> Result<usize, NotUtf8> {
     let before = buf.len();
     buf.put_slice(NEXT);
-    decimal::push(buf, next);
+    if let [next] = next {
+        decimal::push(buf, *next);
+    } else {
+        buf.put_u8(b'[');
+        for (at, next) in next.iter().enumerate() {
+            if at > 0 {
+                buf.put_u8(b',');
+            }
+            decimal::push(buf, *next);
+        }
+        buf.put_u8(b']');
+    }
     buf.put_slice(LOST);
     decimal::push(buf, lost);
     buf.put_slice(MESSAGES);
@@ -80,8 +115,10 @@ pub const fn plain_framing_bytes(next: u64, lost: u64, messages: usize) -> usize
 /// A body as a client reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch<'a> {
-    /// The sequence number to ask for next.
+    /// The sequence number to ask for next; of the first room, if there are several.
     pub next: u64,
+    /// The same of the second room on; empty if there is one.
+    pub also: Vec<u64>,
     /// How many messages before the first of these the server no longer had.
     pub lost: u64,
     /// The payloads, oldest first, JSON escapes undone; borrowed from the body where there are none.
@@ -99,8 +136,13 @@ impl<'a> Batch<'a> {
             return Err(DecodeError::TooLong { max_bytes: max_body_bytes });
         }
         let Fields { next, lost, messages } = serde_json::from_slice(body)?;
+        let (next, also) = match next {
+            Next::One(next) => (next, Vec::new()),
+            Next::Each(mut each) if !each.is_empty() => (each.remove(0), each),
+            Next::Each(_) => return Err(DecodeError::Malformed(serde::de::Error::custom("`next` is an empty list"))),
+        };
         let messages = messages.into_iter().map(|Text(text)| text).collect();
-        Ok(Self { next, lost, messages })
+        Ok(Self { next, also, lost, messages })
     }
 
     /// The sequence number of the first message. `None` if there is none, or the server sent more messages than numbers.
@@ -125,9 +167,16 @@ pub enum DecodeError {
 }
 
 #[derive(Deserialize)]
+#[serde(untagged)]
+enum Next {
+    One(u64),
+    Each(Vec<u64>),
+}
+
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fields<'a> {
-    next: u64,
+    next: Next,
     lost: u64,
     #[serde(borrow)]
     messages: Vec<Text<'a>>,
@@ -155,7 +204,7 @@ mod tests {
         assert_eq!(&body[..], br#"{"next":0,"lost":0,"messages":[]}"#);
         assert_eq!(body.len(), plain_framing_bytes(0, 0, 0));
         let batch = Batch::decode(&body, 100).expect("our own body");
-        assert_eq!(batch, Batch { next: 0, lost: 0, messages: vec![] });
+        assert_eq!(batch, Batch { next: 0, also: vec![], lost: 0, messages: vec![] });
         assert_eq!(batch.first_id(), None);
     }
 

@@ -91,6 +91,9 @@ fn deliveries_per_s(cell: &Cell) -> f64 {
         Workload::Push(push) => push.rate.0 * clients,
         Workload::Upload(upload) => upload.rate.0 * clients,
         Workload::Duplex(duplex) => (duplex.down.0 + duplex.up.0) * clients,
+        // Everyone in a room receives what is said there; a room has its share of all memberships.
+        Workload::Chat(chat) => chat.rate.0 * clients * clients * f64::from(chat.joins) / f64::from(chat.rooms.max(1)),
+        Workload::Reconnect(reconnect) => reconnect.rate.0 * clients,
         Workload::Echo(_) | Workload::Idle(_) => 0.0,
     }
 }

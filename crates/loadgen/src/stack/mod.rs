@@ -113,10 +113,10 @@ impl Http {
     }
 
     /// GET; an answer that goes on. Returns when its head is here.
-    pub async fn open(&self, path: &str, accept: &'static str) -> Result<ByteStream, TransportError> {
+    pub async fn open(&self, path: &str, headers: &[(&'static str, &str)]) -> Result<ByteStream, TransportError> {
         Ok(match self {
-            Http::Standard(http) => ByteStream::Standard(http.open(path, accept).await?),
-            Http::Lean(http) => ByteStream::Lean(http.open(path, accept).await?),
+            Http::Standard(http) => ByteStream::Standard(http.open(path, headers).await?),
+            Http::Lean(http) => ByteStream::Lean(http.open(path, headers).await?),
         })
     }
 }

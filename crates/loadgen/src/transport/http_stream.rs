@@ -14,19 +14,29 @@ pub(crate) struct HttpStream {
     stream: ByteStream,
     received: BytesMut,
     decoder: Decoder,
+    next: Option<u64>,
 }
 
 impl Downlink for HttpStream {
-    async fn connect(_: &Context, http: Http, room: String) -> Result<Self, TransportError> {
-        let stream = http.open(&format!("/stream?room={room}"), "application/x-ndjson").await?;
-        Ok(HttpStream { stream, received: BytesMut::new(), decoder: Decoder::new(MAX_BODY_BYTES) })
+    async fn connect(context: &Context, http: Http, room: String) -> Result<Self, TransportError> {
+        let next = context.cursor();
+        let after = next.map_or(String::new(), |next| format!("&after={next}"));
+        let stream = http.open(&format!("/stream?room={room}{after}"), &[("accept", "application/x-ndjson")]).await?;
+        Ok(HttpStream { stream, received: BytesMut::new(), decoder: Decoder::new(MAX_BODY_BYTES), next })
+    }
+
+    fn cursor(&self) -> Option<u64> {
+        self.next
     }
 
     async fn next(&mut self) -> Result<Delivery, TransportError> {
         loop {
             let item = self.decoder.next_item(&mut self.received).map_err(|e| TransportError::Malformed(e.to_string()))?;
             match item {
-                Some(Item::Message { data, .. }) => return Ok(Delivery::Message(data)),
+                Some(Item::Message { data, id }) => {
+                    self.next = id.checked_add(1);
+                    return Ok(Delivery::Message(data));
+                }
                 Some(Item::Lost { count, .. }) => return Ok(Delivery::Lost(count)),
                 None => self.received.extend_from_slice(&self.stream.chunk().await?),
             }

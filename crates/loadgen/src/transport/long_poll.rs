@@ -20,9 +20,13 @@ pub(crate) struct LongPoll {
 
 impl Downlink for LongPoll {
     async fn connect(context: &Context, http: Http, room: String) -> Result<Self, TransportError> {
-        let cursor = Cursor::find(&http, &room).await?;
+        let cursor = Cursor::find(context, &http, &room).await?;
         let hold = Duration::from_nanos(context.target.arm.hold.unwrap_or_default().ns());
         Ok(LongPoll { http, room, hold, cursor, parked: None })
+    }
+
+    fn cursor(&self) -> Option<u64> {
+        Some(self.cursor.next)
     }
 
     async fn next(&mut self) -> Result<Delivery, TransportError> {
@@ -33,7 +37,7 @@ impl Downlink for LongPoll {
             let LongPoll { http, room, hold, cursor, parked } = self;
             let exchange = parked.get_or_insert_with(|| {
                 let (http, hold) = (http.clone(), *hold);
-                let path = format!("/long-poll?room={room}&after={}&hold_ms={}", cursor.next, hold.as_millis());
+                let path = format!("/long-poll?room={room}&after={}&hold_ms={}", cursor.text(), hold.as_millis());
                 Box::pin(async move { http.get(&path, &[], hold).await })
             });
             let answer = exchange.await;

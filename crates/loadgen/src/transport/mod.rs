@@ -17,8 +17,11 @@ use crate::stack::Http;
 
 /// The receiving half of an HTTP transport; sending is always a POST.
 pub(crate) trait Downlink: Sized {
-    /// Connects and finds out where the stream of messages stands.
+    /// Connects, and finds out where the stream of messages stands or goes on where an earlier session was.
     async fn connect(context: &Context, http: Http, room: String) -> Result<Self, TransportError>;
+
+    /// The number of the next message wanted, if that is known.
+    fn cursor(&self) -> Option<u64>;
 
     /// Waits for what comes next. Must be safe to cancel.
     async fn next(&mut self) -> Result<Delivery, TransportError>;

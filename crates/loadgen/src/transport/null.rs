@@ -47,6 +47,10 @@ impl Connect for Null {
     fn confirms(&self) -> bool {
         false
     }
+
+    fn cursor(&self) -> Option<u64> {
+        None
+    }
 }
 
 impl Session for Null {

@@ -102,6 +102,10 @@ impl<D: Downlink> Connect for HttpSession<D> {
     fn confirms(&self) -> bool {
         true
     }
+
+    fn cursor(&self) -> Option<u64> {
+        self.down.as_ref().and_then(D::cursor)
+    }
 }
 
 impl<D: Downlink> Session for HttpSession<D> {

@@ -13,6 +13,7 @@ use crate::client::Context;
 use crate::pacer::Ticker;
 use crate::session::{Delivery, TransportError};
 use crate::stack::{Answer, Http, MAX_BODY_BYTES};
+use crate::workload::ROOM_SEPARATOR;
 use wirecost_wire::batch::Batch;
 
 /// A GET under way; kept in the poller so that dropping `next` does not cut it off.
@@ -21,14 +22,20 @@ pub(super) type Exchange = Pin<Box<dyn Future<Output = Result<Answer, TransportE
 /// What a poller of either kind knows: where it is in the stream, and what has come but was not taken yet.
 pub(super) struct Cursor {
     pub next: u64,
+    /// The same for the second room on, where the client is in several.
+    also: Vec<u64>,
     ready: VecDeque<Delivery>,
 }
 
 impl Cursor {
     /// Asks a poll endpoint where the stream stands, without taking any message: this opens the connection.
-    pub async fn find(http: &Http, room: &str) -> Result<Cursor, TransportError> {
+    /// Whoever comes back knows.
+    pub async fn find(context: &Context, http: &Http, room: &str) -> Result<Cursor, TransportError> {
+        if let Some(next) = context.cursor() {
+            return Ok(Cursor { next, also: Vec::new(), ready: VecDeque::new() });
+        }
         let answer = http.get(&format!("/poll?room={room}"), &[], Duration::ZERO).await?;
-        let mut cursor = Cursor { next: 0, ready: VecDeque::new() };
+        let mut cursor = Cursor { next: 0, also: Vec::new(), ready: VecDeque::new() };
         cursor.take(answer)?;
         cursor.ready.clear();
         Ok(cursor)
@@ -45,7 +52,7 @@ impl Cursor {
             status => return Err(TransportError::Unexpected(format!("status {status} to a poll"))),
         }
         let batch = Batch::decode(&answer.body, MAX_BODY_BYTES).map_err(|e| TransportError::Malformed(e.to_string()))?;
-        self.next = batch.next;
+        (self.next, self.also) = (batch.next, batch.also);
         if batch.lost > 0 {
             self.ready.push_back(Delivery::Lost(batch.lost));
         }
@@ -58,6 +65,11 @@ impl Cursor {
             self.ready.push_back(Delivery::Message(payload));
         }
         Ok(())
+    }
+
+    /// As a request and an entity tag have it: a number for each room.
+    pub fn text(&self) -> String {
+        self.also.iter().fold(self.next.to_string(), |text, next| format!("{text}{ROOM_SEPARATOR}{next}"))
     }
 
     /// The next of what has come.
@@ -81,8 +93,8 @@ pub(crate) struct ShortPoll {
 impl ShortPoll {
     fn request(&self) -> Exchange {
         let http = self.http.clone();
-        let path = format!("/poll?room={}&after={}", self.room, self.cursor.next);
-        let etag = self.conditional.then(|| self.etag.clone().unwrap_or_else(|| format!("\"{}\"", self.cursor.next)));
+        let path = format!("/poll?room={}&after={}", self.room, self.cursor.text());
+        let etag = self.conditional.then(|| self.etag.clone().unwrap_or_else(|| format!("\"{}\"", self.cursor.text())));
         Box::pin(async move {
             match &etag {
                 Some(etag) => http.get(&path, &[("if-none-match", etag)], Duration::ZERO).await,
@@ -94,7 +106,7 @@ impl ShortPoll {
 
 impl Downlink for ShortPoll {
     async fn connect(context: &Context, http: Http, room: String) -> Result<Self, TransportError> {
-        let cursor = Cursor::find(&http, &room).await?;
+        let cursor = Cursor::find(context, &http, &room).await?;
         let conditional = context.target.arm.empty == EmptyAnswer::NotModified;
         Ok(ShortPoll { http, room, cursor, conditional, etag: None, context: context.clone(), ticker: None, under_way: None })
     }
@@ -124,6 +136,10 @@ impl Downlink for ShortPoll {
                 self.cursor.take(answer)?;
             }
         }
+    }
+
+    fn cursor(&self) -> Option<u64> {
+        Some(self.cursor.next)
     }
 
     async fn finish(self) {

@@ -13,12 +13,22 @@ pub(crate) struct Sse {
     stream: ByteStream,
     received: BytesMut,
     parser: Parser,
+    next: Option<u64>,
 }
 
 impl Downlink for Sse {
-    async fn connect(_: &Context, http: Http, room: String) -> Result<Self, TransportError> {
-        let stream = http.open(&format!("/sse?room={room}"), "text/event-stream").await?;
-        Ok(Sse { stream, received: BytesMut::new(), parser: Parser::new(Limits::default()) })
+    async fn connect(context: &Context, http: Http, room: String) -> Result<Self, TransportError> {
+        let next = context.cursor();
+        // What a browser sends of its own when it comes back.
+        let last_event_id = next.and_then(|next| next.checked_sub(1)).map(|id| id.to_string());
+        let mut headers = vec![("accept", "text/event-stream")];
+        headers.extend(last_event_id.as_deref().map(|id| ("last-event-id", id)));
+        let stream = http.open(&format!("/sse?room={room}"), &headers).await?;
+        Ok(Sse { stream, received: BytesMut::new(), parser: Parser::new(Limits::default()), next })
+    }
+
+    fn cursor(&self) -> Option<u64> {
+        self.parser.last_event_id().and_then(|id| id.parse::<u64>().ok()).map_or(self.next, |id| id.checked_add(1))
     }
 
     async fn next(&mut self) -> Result<Delivery, TransportError> {

@@ -11,6 +11,8 @@ use crate::stack::{Message, WebSocket};
 pub(crate) struct Websocket {
     socket: WebSocket,
     frame: Frame,
+    /// The number of the next message, where nothing was lost.
+    next: u64,
 }
 
 impl Connect for Websocket {
@@ -25,14 +27,20 @@ impl Connect for Websocket {
             None if context.echo => "/ws/echo".to_string(),
             room => format!("/ws?room={}{frame}", room.as_deref().unwrap_or("all")),
         };
+        let path = context.cursor().map_or(path.clone(), |next| format!("{path}&after={next}"));
         let mut stages = Vec::new();
         let socket = WebSocket::connect(&context.target, &path, context.socket_meter.clone(), &mut stages).await?;
         context.stages(stages);
-        Ok(Websocket { socket, frame: context.target.arm.frame })
+        Ok(Websocket { socket, frame: context.target.arm.frame, next: context.cursor().unwrap_or(0) })
     }
 
     fn confirms(&self) -> bool {
         false
+    }
+
+    /// Frames have no numbers, so it counts: a client is connected before the first message of its room.
+    fn cursor(&self) -> Option<u64> {
+        Some(self.next)
     }
 }
 
@@ -42,7 +50,9 @@ impl Session for Websocket {
     }
 
     async fn next(&mut self) -> Result<Delivery, TransportError> {
-        self.socket.next().await.map(|message| Delivery::Message(message.into_payload()))
+        let message = self.socket.next().await?;
+        self.next += 1;
+        Ok(Delivery::Message(message.into_payload()))
     }
 
     async fn close(self) {

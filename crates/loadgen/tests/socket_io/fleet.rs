@@ -55,7 +55,14 @@ impl Trial {
     /// The phases, from now on.
     pub fn begin(&self) -> Begin {
         let publish = self.plan.script.publish.clone();
-        Begin { start_ns: now_ns() + 20_000_000, window_from_ns: WINDOW_NS[0], window_to_ns: WINDOW_NS[1], publish }
+        Begin {
+            start_ns: now_ns() + 20_000_000,
+            window_from_ns: WINDOW_NS[0],
+            window_to_ns: WINDOW_NS[1],
+            publish,
+            relay_rooms: None,
+            cut: None,
+        }
     }
 
     fn due(&self) -> Vec<Due> {

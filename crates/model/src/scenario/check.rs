@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::node::Step;
-use super::{Arm, ArmOptions, Audience, Engine, Scenario, Stack, TargetChoice, Tls, TlsVersion, Via, Workload};
+use super::{Arm, ArmOptions, Audience, Chat, Engine, Scenario, Stack, TargetChoice, Tls, TlsVersion, Via, Workload};
 use crate::dialect::{DIALECTS, Publish, Recipe, path_fault, placeholders};
 use crate::envelope::{MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES};
 use crate::threshold::Threshold;
@@ -71,6 +71,25 @@ fn check_workload(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)) 
         Workload::Push(push) => Some(("rate", push.rate)),
         Workload::Upload(upload) => Some(("rate", upload.rate)),
         Workload::Duplex(duplex) => Some(("down", duplex.down)),
+        Workload::Chat(chat) => {
+            check_rooms(chat, scenario.clients, &mut |parameter, message| report(&at(parameter), message));
+            Some(("rate", chat.rate))
+        }
+        Workload::Reconnect(reconnect) => {
+            if !(reconnect.share > 0.0 && reconnect.share <= 1.0) {
+                report(
+                    &at("share"),
+                    format!("a share of {}; more than 0 and up to 1 of the connections can be cut", reconnect.share),
+                );
+            }
+            if reconnect.at.is_some_and(|at| at >= scenario.trial.measure) {
+                report(&at("at"), format!("the cut would come after the measured window of {}", scenario.trial.measure));
+            }
+            if reconnect.delay > LONGEST_DELAY {
+                report(&at("delay"), format!("a delay of more than {LONGEST_DELAY}; no trial waits that long"));
+            }
+            Some(("rate", reconnect.rate))
+        }
         Workload::Echo(echo) => {
             if echo.outstanding == 0 || echo.outstanding > 1024 {
                 report(&at("outstanding"), format!("{} messages outstanding; between 1 and 1024 are possible", echo.outstanding));
@@ -83,6 +102,33 @@ fn check_workload(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)) 
         && rate.0 * scenario.trial.measure.seconds() < 1.0
     {
         report(&at(parameter), format!("{rate} sends less than one message in a window of {}", scenario.trial.measure));
+    }
+}
+
+/// Rooms that one client may be in; the server lets a client listen to no more.
+const MOST_JOINS: u32 = 64;
+
+/// Streams (a client in a room) that the server tells apart.
+const MOST_STREAMS: u32 = 1 << 16;
+
+fn check_rooms(chat: &Chat, clients: u32, report: &mut dyn FnMut(&str, String)) {
+    if chat.rooms == 0 || chat.rooms > MOST_STREAMS {
+        report("rooms", format!("{} rooms; between 1 and {MOST_STREAMS} are possible", chat.rooms));
+    }
+    if chat.joins == 0 || chat.joins > MOST_JOINS {
+        report("joins", format!("a client in {} rooms; between 1 and {MOST_JOINS} are possible", chat.joins));
+    } else if chat.joins > chat.rooms {
+        report("joins", format!("a client cannot be in {} of {} rooms; join fewer, or have more", chat.joins, chat.rooms));
+    }
+    if u64::from(clients) * u64::from(chat.joins) > u64::from(MOST_STREAMS) {
+        report(
+            "joins",
+            format!("{clients} clients in {} rooms each; together at most {MOST_STREAMS} are told apart", chat.joins),
+        );
+    }
+    // Stream numbers have 24 bits in an envelope.
+    if u64::from(clients) * u64::from(chat.rooms) > 1 << 24 {
+        report("rooms", format!("{clients} clients and {} rooms; their product may be 16777216 at most", chat.rooms));
     }
 }
 

@@ -108,6 +108,10 @@ pub enum Workload {
     Upload(Upload),
     /// Both at once, open loop.
     Duplex(Duplex),
+    /// Clients talk to each other in rooms, through the server. Open loop.
+    Chat(Chat),
+    /// The server publishes, and cuts connections off: who misses what, and for how long. Open loop.
+    Reconnect(Reconnect),
     /// Clients are connected and nothing is said: what a connection costs.
     Idle(Idle),
 }
@@ -180,6 +184,77 @@ pub struct Duplex {
     /// Payload size of a message.
     #[serde(default = "payload")]
     pub payload: Size,
+}
+
+/// Each client sends to the rooms that it is in, in turn, and everyone in a room receives what is said there, the sender too.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Chat {
+    /// How many rooms there are.
+    #[serde(default = "one")]
+    pub rooms: u32,
+    /// How many rooms each client is in.
+    #[serde(default = "one")]
+    pub joins: u32,
+    /// Messages per second of each client, over all its rooms.
+    pub rate: Pace,
+    /// The arrival process.
+    #[serde(default)]
+    pub arrivals: Arrivals,
+    /// Payload size of a message.
+    #[serde(default = "payload")]
+    pub payload: Size,
+}
+
+impl Chat {
+    /// The rooms of a client: as many neighbours in the ring of rooms as it joins, so that rooms are equally large or nearly so.
+    pub fn rooms_of(&self, client: u32) -> impl Iterator<Item = u32> + Clone + use<> {
+        let rooms = self.rooms.max(1);
+        (0..self.joins.min(rooms)).map(move |nth| (client % rooms + nth) % rooms)
+    }
+
+    /// The clients of a room.
+    pub fn members_of(&self, room: u32, clients: u32) -> impl Iterator<Item = u32> + use<'_> {
+        (0..clients).filter(move |&client| self.rooms_of(client).any(|one| one == room))
+    }
+
+    /// The number of the stream of what a client says in a room: the rest by the number of rooms is the room, so that whoever
+    /// passes a message on can read from it where it belongs.
+    pub fn stream(&self, client: u32, room: u32) -> u32 {
+        client * self.rooms.max(1) + room
+    }
+}
+
+/// The server publishes one stream for all, and cuts a share of the connections off at one moment of the measured window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reconnect {
+    /// Messages per second.
+    pub rate: Pace,
+    /// The arrival process.
+    #[serde(default)]
+    pub arrivals: Arrivals,
+    /// Payload size of a message.
+    #[serde(default = "payload")]
+    pub payload: Size,
+    /// Share of the connections that are cut off, more than 0 and up to 1.
+    #[serde(default = "all_of_them")]
+    pub share: f64,
+    /// When, from the beginning of the measured window; in its middle if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Span>,
+    /// How long a client waits before it connects again: half of this to one and a half times as long, at random; if that
+    /// fails, twice as long each time, up to 5 s.
+    #[serde(default = "one_second")]
+    pub delay: Span,
+}
+
+fn all_of_them() -> f64 {
+    1.0
+}
+
+fn one_second() -> Span {
+    Span::ms(1000)
 }
 
 /// Nothing is said.
@@ -523,6 +598,8 @@ impl Workload {
             Workload::Echo(_) => "echo",
             Workload::Upload(_) => "upload",
             Workload::Duplex(_) => "duplex",
+            Workload::Chat(_) => "chat",
+            Workload::Reconnect(_) => "reconnect",
             Workload::Idle(_) => "idle",
         }
     }
@@ -531,7 +608,12 @@ impl Workload {
     #[must_use]
     pub fn over(mut self, span: Span) -> Workload {
         match &mut self {
-            Workload::Push(Push { rate, .. }) | Workload::Upload(Upload { rate, .. }) => *rate = rate.over(span),
+            Workload::Push(Push { rate, .. })
+            | Workload::Upload(Upload { rate, .. })
+            | Workload::Chat(Chat { rate, .. })
+            | Workload::Reconnect(Reconnect { rate, .. }) => {
+                *rate = rate.over(span);
+            }
             Workload::Duplex(Duplex { down, up, .. }) => (*down, *up) = (down.over(span), up.over(span)),
             Workload::Echo(_) | Workload::Idle(_) => {}
         }
@@ -545,6 +627,8 @@ impl Workload {
             Workload::Echo(w) => Some(w.payload),
             Workload::Upload(w) => Some(w.payload),
             Workload::Duplex(w) => Some(w.payload),
+            Workload::Chat(w) => Some(w.payload),
+            Workload::Reconnect(w) => Some(w.payload),
             Workload::Idle(_) => None,
         }
     }

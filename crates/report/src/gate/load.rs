@@ -53,7 +53,7 @@ pub const PUBLISH_LAG: Gate = Gate {
     check: |cell, trial| match cell.workload {
         // Then it is the load generator that publishes, on a core that it shares with its clients.
         Workload::Push(_) if cell.config.target.is_some() => lag(trial, "publish_lag", PACER_LAG_FLOOR_NS),
-        Workload::Push(_) | Workload::Duplex(_) => lag(trial, "publish_lag", PUBLISH_LAG_FLOOR_NS),
+        Workload::Push(_) | Workload::Duplex(_) | Workload::Reconnect(_) => lag(trial, "publish_lag", PUBLISH_LAG_FLOOR_NS),
         _ => Finding::not_measured("the server does not publish in this workload"),
     },
 };
@@ -63,7 +63,7 @@ pub const PACER_LAG: Gate = Gate {
     name: "pacer_lag",
     what: "the load generator's lateness at p99 is below 500 µs or 5 % of the median delivery, whichever is more",
     check: |cell, trial| match cell.workload {
-        Workload::Upload(_) | Workload::Duplex(_) => lag(trial, "pacer_lag", PACER_LAG_FLOOR_NS),
+        Workload::Upload(_) | Workload::Duplex(_) | Workload::Chat(_) => lag(trial, "pacer_lag", PACER_LAG_FLOOR_NS),
         _ => Finding::not_measured("the load generator does not pace messages in this workload"),
     },
 };
@@ -106,6 +106,8 @@ fn missed_ticks(cell: &Cell, trial: &Trial) -> Finding {
         Workload::Push(push) => push.arrivals,
         Workload::Upload(upload) => upload.arrivals,
         Workload::Duplex(duplex) => duplex.arrivals,
+        Workload::Chat(chat) => chat.arrivals,
+        Workload::Reconnect(reconnect) => reconnect.arrivals,
         Workload::Echo(_) | Workload::Idle(_) => return Finding::not_measured("this workload has no due times"),
     };
     if arrivals != Arrivals::Periodic {

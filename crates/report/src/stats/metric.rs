@@ -143,8 +143,8 @@ pub const METRICS: &[Metric] = &[
     metric("delivery_max_ns", "delivery maximum", Unit::Nanoseconds, talks, |_, t| ns(latency(t, DELIVERY)?.max_ns)),
     metric("service_p50_ns", "service p50", Unit::Nanoseconds, talks, |_, t| service(t, 0.5)),
     metric("service_p99_ns", "service p99", Unit::Nanoseconds, talks, |_, t| service(t, 0.99)),
-    metric("upload_p50_ns", "upload p50", Unit::Nanoseconds, duplex, |_, t| ns(latency(t, "upload")?.quantile(0.5))),
-    metric("upload_p99_ns", "upload p99", Unit::Nanoseconds, duplex, |_, t| ns(latency(t, "upload")?.quantile(0.99))),
+    metric("upload_p50_ns", "upload p50", Unit::Nanoseconds, both_ways, |_, t| ns(latency(t, "upload")?.quantile(0.5))),
+    metric("upload_p99_ns", "upload p99", Unit::Nanoseconds, both_ways, |_, t| ns(latency(t, "upload")?.quantile(0.99))),
     main(metric("wire_bytes_per_message", "wire bytes per message", Unit::Bytes, talks, |c, t| per_message(c, t, wire_bytes(t)))),
     metric("socket_bytes_per_message", "socket bytes per message", Unit::Bytes, talks, |c, t| {
         per_message(c, t, Some(t.ledger.phase(Phase::Steady).socket_bytes.total() as f64))
@@ -212,6 +212,19 @@ pub const METRICS: &[Metric] = &[
             Some(messages(c, t)? / window_s(t)?)
         }),
     ),
+    metric("recovery_p50_ns", "recovery p50", Unit::Nanoseconds, cut, |_, t| ns(latency(t, "recovery")?.quantile(0.5))),
+    metric("recovery_p99_ns", "recovery p99", Unit::Nanoseconds, cut, |_, t| ns(latency(t, "recovery")?.quantile(0.99))),
+    metric("recovery_max_ns", "slowest recovery", Unit::Nanoseconds, cut, |_, t| ns(latency(t, "recovery")?.max_ns)),
+    metric("caught_up_p50_ns", "caught up p50", Unit::Nanoseconds, cut, |_, t| ns(latency(t, "caught_up")?.quantile(0.5))),
+    better(
+        Better::Neither,
+        metric("interrupted", "interrupted clients", Unit::Count, cut, |_, t| Some(t.recovery?.interrupted as f64)),
+    ),
+    better(
+        Better::Neither,
+        metric("recovered", "recovered deliveries", Unit::Count, cut, |_, t| Some(t.recovery?.recovered as f64)),
+    ),
+    metric("missed", "missed deliveries", Unit::Count, cut, |_, t| Some(t.recovery?.missed as f64)),
     metric("lost", "lost", Unit::Count, any, |_, t| accounted(t, |a| a.lost)),
     metric("duplicated", "duplicated", Unit::Count, any, |_, t| accounted(t, |a| a.duplicated)),
     metric("reordered", "reordered", Unit::Count, any, |_, t| accounted(t, |a| a.reordered)),
@@ -232,8 +245,11 @@ fn any(_: &Cell) -> bool {
 fn talks(cell: &Cell) -> bool {
     !matches!(cell.workload, Workload::Idle(_))
 }
-fn duplex(cell: &Cell) -> bool {
-    matches!(cell.workload, Workload::Duplex(_))
+fn cut(cell: &Cell) -> bool {
+    matches!(cell.workload, Workload::Reconnect(_))
+}
+fn both_ways(cell: &Cell) -> bool {
+    matches!(cell.workload, Workload::Duplex(_) | Workload::Chat(_))
 }
 fn pulls(cell: &Cell) -> bool {
     cell.config.transport.row().initiative == Initiative::Pull
@@ -265,12 +281,12 @@ fn window_s(trial: &Trial) -> Option<f64> {
     Some(trial.ledger.duration_ns(Phase::Steady) as f64 / 1e9).filter(|&s| s > 0.0)
 }
 
-/// Messages that crossed the wire in the measured window, as the server counted them: down in `push`, up in `upload`, both in
+/// Messages that crossed the wire in the measured window, as the server counted them: down in `push`, `chat` and `reconnect`, up in `upload`, both in
 /// `duplex`, round trips in `echo`. `None` if there were none.
 pub fn messages(cell: &Cell, trial: &Trial) -> Option<f64> {
     let flow = steady(trial)?.messages;
     let number = match cell.workload {
-        Workload::Push(_) | Workload::Echo(_) => flow.down,
+        Workload::Push(_) | Workload::Echo(_) | Workload::Chat(_) | Workload::Reconnect(_) => flow.down,
         Workload::Upload(_) => flow.up,
         Workload::Duplex(_) => flow.total(),
         Workload::Idle(_) => 0,

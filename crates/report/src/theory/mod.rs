@@ -52,7 +52,7 @@ pub fn arrivals(cell: &Cell) -> Option<(f64, Process)> {
             (push.rate.0, push.arrivals)
         }
         Workload::Duplex(duplex) => (duplex.down.0, duplex.arrivals),
-        Workload::Echo(_) | Workload::Upload(_) | Workload::Idle(_) => return None,
+        Workload::Echo(_) | Workload::Upload(_) | Workload::Chat(_) | Workload::Reconnect(_) | Workload::Idle(_) => return None,
     };
     match arrivals {
         Arrivals::Periodic => Some((rate, Process::Periodic)),

@@ -102,7 +102,7 @@ fn exchange(
         let plan = FleetPlan { target: Target::null(server.address), script, clients: 1, shards: 1, seed: 1 };
         let fleet = Fleet::connect(&plan, |_| true).map_err(std::io::Error::other)?;
         let (start_ns, window_to_ns) = (now_ns() + LEAD_NS, WARMUP_NS + window_ns);
-        let begin = Begin { start_ns, window_from_ns: WARMUP_NS, window_to_ns, publish };
+        let begin = Begin { start_ns, window_from_ns: WARMUP_NS, window_to_ns, publish, relay_rooms: None, cut: None };
         fleet.begin(begin.clone());
         server.begin(&begin);
         sleep_until(start_ns + window_to_ns);

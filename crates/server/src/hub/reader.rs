@@ -6,38 +6,84 @@ use std::task::{Context, Poll};
 
 use super::{Batch, Hub, Limit, Room};
 
-/// A reader of one room.
+/// A reader of one room, or of several.
 ///
 /// It has a place among those that wait for as long as it lives. Its cursor moves only when a batch is handed over, so a
 /// dropped future loses nothing.
 #[derive(Debug)]
 pub struct Reader {
     hub: Arc<Hub>,
+    rooms: Vec<Place>,
+    /// Which is asked first; another one each time, so that a busy room does not keep a quiet one waiting.
+    first: usize,
+}
+
+/// Where it is in one room.
+#[derive(Debug)]
+struct Place {
     room: Arc<Room>,
     cursor: u64,
     place: usize,
 }
 
 impl Reader {
-    pub(super) fn new(hub: Arc<Hub>, room: Arc<Room>, after: Option<u64>) -> Reader {
-        // A cursor from the future would silently skip what comes until then.
-        let cursor = after.map_or_else(|| room.next(), |after| after.min(room.next()));
-        let place = room.join();
-        Reader { hub, room, cursor, place }
+    pub(super) fn new(hub: Arc<Hub>, rooms: Vec<(Arc<Room>, Option<u64>)>) -> Reader {
+        let place = |(room, after): (Arc<Room>, Option<u64>)| {
+            // A cursor from the future would silently skip what comes until then.
+            let cursor = after.map_or_else(|| room.next(), |after| after.min(room.next()));
+            let place = room.join();
+            Place { room, cursor, place }
+        };
+        Reader { hub, rooms: rooms.into_iter().map(place).collect(), first: 0 }
     }
 
-    /// The number of the next message wanted.
-    pub fn cursor(&self) -> u64 {
-        self.cursor
+    /// The number of the next message wanted, in each room.
+    pub fn cursors(&self) -> impl Iterator<Item = u64> + '_ {
+        self.rooms.iter().map(|place| place.cursor)
     }
 
     /// The next messages, at least one, when there are; `None` when the hub is closed and all is read.
     pub fn poll_next(&mut self, cx: &mut Context<'_>, limit: Limit) -> Poll<Option<Batch>> {
-        let polled = self.room.read_or_wait(self.cursor, limit, self.place, cx.waker());
-        if let Poll::Ready(Some(batch)) = &polled {
-            self.cursor = batch.next;
+        if let [Place { room, cursor, place }] = &mut self.rooms[..] {
+            let polled = room.read_or_wait(*cursor, limit, *place, cx.waker());
+            if let Poll::Ready(Some(batch)) = &polled {
+                *cursor = batch.next;
+            }
+            return polled;
         }
-        polled
+        self.poll_all(cx, limit)
+    }
+
+    /// What all rooms together have, within one limit.
+    fn poll_all(&mut self, cx: &mut Context<'_>, limit: Limit) -> Poll<Option<Batch>> {
+        let count = self.rooms.len();
+        self.first = self.first.wrapping_add(1);
+        let (mut all, mut bytes, mut waiting) = (Batch::default(), 0, false);
+        for at in 0..count {
+            let left =
+                Limit { messages: limit.messages.saturating_sub(all.messages.len()), bytes: limit.bytes.saturating_sub(bytes) };
+            if !all.messages.is_empty() && (left.messages == 0 || left.bytes == 0) {
+                break;
+            }
+            let Place { room, cursor, place } = &mut self.rooms[self.first.wrapping_add(at) % count];
+            match room.read_or_wait(*cursor, left, *place, cx.waker()) {
+                Poll::Pending => waiting = true,
+                Poll::Ready(None) => {}
+                Poll::Ready(Some(batch)) => {
+                    *cursor = batch.next;
+                    bytes += batch.payload_bytes() as usize;
+                    all.lost += batch.lost;
+                    all.messages.extend(batch.messages);
+                }
+            }
+        }
+        if all.messages.is_empty() {
+            return if waiting { Poll::Pending } else { Poll::Ready(None) };
+        }
+        let mut cursors = self.cursors();
+        all.next = cursors.next().unwrap_or(0);
+        all.also = cursors.collect();
+        Poll::Ready(Some(all))
     }
 
     /// [`Reader::poll_next`] as a future. Cancel-safe.
@@ -48,8 +94,10 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        self.room.leave(self.place);
-        self.hub.leave(&self.room);
+        for Place { room, place, .. } in &self.rooms {
+            room.leave(*place);
+            self.hub.leave(room);
+        }
     }
 }
 
@@ -88,9 +136,36 @@ mod tests {
         let Poll::Ready(Some(batch)) = reader.poll_next(&mut cx, Limit { messages: 1, bytes: 9 }) else {
             panic!("there is news")
         };
-        assert_eq!((&batch.messages[0].payload[..], batch.next, reader.cursor()), (&b"a"[..], 2, 2));
+        assert_eq!((&batch.messages[0].payload[..], batch.next, reader.cursors().next()), (&b"a"[..], 2, Some(2)));
         let Poll::Ready(Some(batch)) = reader.poll_next(&mut cx, Limit::default()) else { panic!("there is more") };
         assert_eq!((&batch.messages[0].payload[..], batch.next), (&b"b"[..], 3));
+    }
+
+    #[test]
+    fn several_rooms_are_one_reader_with_a_cursor_for_each() {
+        let hub = Hub::new(HubOptions::default());
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut reader = hub.follow("a.b.c", &[]).unwrap();
+        assert!(reader.poll_next(&mut cx, Limit::default()).is_pending());
+        assert_eq!(hub.subscribers(), 3);
+        for (room, text) in [("a", "1"), ("c", "2"), ("a", "3"), ("elsewhere", "4")] {
+            hub.room(room).unwrap().publish(Bytes::from_static(text.as_bytes())).unwrap().wake();
+        }
+        let Poll::Ready(Some(batch)) = reader.poll_next(&mut cx, Limit::default()) else { panic!("there is news") };
+        let mut texts: Vec<&[u8]> = batch.messages.iter().map(|message| &message.payload[..]).collect();
+        texts.sort_unstable();
+        assert_eq!((texts, batch.cursors()), (vec![&b"1"[..], b"2", b"3"], vec![2, 0, 1]));
+        assert!(reader.poll_next(&mut cx, Limit::default()).is_pending());
+        // One message at a time loses none either.
+        let mut again = hub.follow("a.b.c", &[0, 0, 0]).unwrap();
+        let one = Limit { messages: 1, bytes: 1 };
+        let read = (0..3).map(|_| again.poll_next(&mut cx, one)).filter(|polled| polled.is_ready()).count();
+        assert_eq!((read, again.cursors().collect::<Vec<_>>()), (3, vec![2, 0, 1]));
+        hub.close();
+        assert!(matches!(again.poll_next(&mut cx, one), Poll::Ready(None)));
+        for (names, after) in [("a.b", &[1][..]), ("a.a", &[]), ("a..b", &[]), (&["x"; 65].join("."), &[])] {
+            assert!(hub.follow(names, after).is_err(), "{names}");
+        }
     }
 
     #[test]

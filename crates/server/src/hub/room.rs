@@ -29,15 +29,22 @@ impl Default for Limit {
 /// What a read found.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// Consecutive messages, the last numbered `next - 1`.
+    /// Consecutive messages, the last numbered `next - 1`; of several rooms, those of each in order.
     pub messages: Vec<Arc<Message>>,
-    /// The cursor to go on with.
+    /// The cursor to go on with; of the first room, where there are several.
     pub next: u64,
+    /// The same of the second room on; empty if there is one.
+    pub also: Vec<u64>,
     /// Messages between the cursor and the first of these that the room no longer had.
     pub lost: u64,
 }
 
 impl Batch {
+    /// The cursors to go on with, one for each room.
+    pub fn cursors(&self) -> Vec<u64> {
+        std::iter::once(self.next).chain(self.also.iter().copied()).collect()
+    }
+
     /// Payload bytes of the messages.
     pub fn payload_bytes(&self) -> u64 {
         self.messages.iter().map(|message| message.payload.len() as u64).sum()
@@ -163,7 +170,7 @@ impl State {
     fn read(&mut self, after: u64, limit: Limit) -> Batch {
         let oldest = self.next - self.ring.len() as u64;
         if after >= self.next {
-            return Batch { messages: Vec::new(), next: self.next, lost: 0 };
+            return Batch { messages: Vec::new(), next: self.next, also: Vec::new(), lost: 0 };
         }
         let from = after.max(oldest);
         let skipped = (from - oldest) as usize;
@@ -178,7 +185,7 @@ impl State {
         }
         let lost = from - after;
         self.overrun += lost;
-        Batch { next: from + messages.len() as u64, messages, lost }
+        Batch { next: from + messages.len() as u64, messages, also: Vec::new(), lost }
     }
 }
 

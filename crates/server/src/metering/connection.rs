@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use wirecost_model::ledger::{Counters, Flow};
 use wirecost_probe::meter::Meter;
 use wirecost_probe::segments::{self, End, Ending, Settled};
@@ -44,6 +45,7 @@ pub struct ConnectionMeter {
     boundary_bytes: AtomicU64,
     tally: Mutex<Tally>,
     sampler: Sampler,
+    cut: Notify,
 }
 
 /// What only adapters know.
@@ -73,6 +75,7 @@ impl ConnectionMeter {
             boundary_bytes: AtomicU64::new(0),
             tally: Mutex::new(tally),
             sampler: Sampler::new(samples),
+            cut: Notify::new(),
         })
     }
 
@@ -180,6 +183,16 @@ impl ConnectionMeter {
         let counted = &mut self.tally().counted;
         counted.messages.up += 1;
         counted.payload_bytes.up += payload_bytes;
+    }
+
+    /// Has the connection cut off, from any thread.
+    pub(super) fn cut_off(&self) {
+        self.cut.notify_one();
+    }
+
+    /// Ready when it is to be cut off.
+    pub async fn is_cut_off(&self) {
+        self.cut.notified().await;
     }
 
     /// Whether Nagle's algorithm is off. A socket that cannot say is as bad as one on which it is on.

@@ -27,7 +27,7 @@ static FORMAT: Format = Format {
 /// 400, and 503 if there are too many rooms.
 pub fn answer(parts: &request::Parts, context: &Arc<Context>) -> Result<Answer, Refusal> {
     let query = Query::of(parts);
-    let reader = context.hub().reader(query.room(), query.after()?)?;
+    let reader = context.hub().follow(query.room(), &query.after()?)?;
     Ok(Answer::endless("application/x-ndjson", PushBody::new(reader, &FORMAT, context.meter.clone())))
 }
 

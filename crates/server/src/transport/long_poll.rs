@@ -18,10 +18,12 @@ use crate::query::Query;
 pub async fn answer(parts: &request::Parts, context: &Context) -> Result<Answer, Refusal> {
     let query = Query::of(parts);
     let (after, hold) = (query.after()?, query.hold()?);
-    let mut reader = context.hub().reader(query.room(), after)?;
-    if after.is_some_and(|after| after > reader.cursor()) {
+    let mut reader = context.hub().follow(query.room(), &after)?;
+    if after.iter().zip(reader.cursors()).any(|(after, cursor)| *after > cursor) {
         // The cursor of another life of this server: without a word the client would wait for numbers long given out.
-        return poll_answer::batch(&Batch { next: reader.cursor(), ..Batch::default() });
+        let mut cursors = reader.cursors();
+        let next = cursors.next().unwrap_or(0);
+        return poll_answer::batch(&Batch { next, also: cursors.collect(), ..Batch::default() });
     }
     match timeout(hold, reader.next(Limit::default())).await {
         Ok(Some(batch)) => poll_answer::batch(&batch),

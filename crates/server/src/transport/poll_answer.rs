@@ -18,8 +18,12 @@ const FRAMING_BYTES: usize = 128;
 pub fn batch(batch: &Batch) -> Result<Answer, Refusal> {
     let payload_bytes = batch.payload_bytes();
     let mut body = BytesMut::with_capacity(payload_bytes as usize + 3 * batch.messages.len() + FRAMING_BYTES);
-    batch::encode(&mut body, batch.next, batch.lost, batch.messages.iter().map(|message| &message.payload))
-        .map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    let messages = batch.messages.iter().map(|message| &message.payload);
+    let encoded = match &batch.also[..] {
+        [] => batch::encode(&mut body, batch.next, batch.lost, messages),
+        _ => batch::encode_of_rooms(&mut body, &batch.cursors(), batch.lost, messages),
+    };
+    encoded.map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
     let (outcome, kind) = match batch.messages.len() as u64 {
         0 => (Outcome::Other, None),
         messages => (Outcome::Full { messages, payload_bytes }, Some(SampleKind::Poll)),

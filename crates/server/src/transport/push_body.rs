@@ -58,7 +58,7 @@ impl PushBody {
             messages => {
                 let mut part = BytesMut::new();
                 if batch.lost > 0 {
-                    (self.format.lost)(&mut part, batch.lost, batch.next - messages.len() as u64);
+                    (self.format.lost)(&mut part, batch.lost, batch.next.saturating_sub(messages.len() as u64));
                 }
                 messages.iter().for_each(|message| part.extend_from_slice(&encoded(message)));
                 part.freeze()

@@ -1,7 +1,7 @@
 //! Server-sent events: one answer that does not end, an event for each message (WHATWG HTML §9.2).
 //!
 //! The id of an event is its message's number, so `Last-Event-ID` of a client that comes back continues behind the last event
-//! that it has seen. What is lost in between is told by an event of type `lost`, whose data are the count.
+//! that it has seen, in one room: for several an id would have to name them all. What is lost in between is told by an event of type `lost`, whose data are the count.
 
 use std::sync::Arc;
 
@@ -29,10 +29,10 @@ pub fn answer(parts: &request::Parts, context: &Arc<Context>) -> Result<Answer, 
     let after = match parts.headers.get(LAST_EVENT_ID).map(HeaderValue::to_str) {
         // An empty one is not sent by browsers and means none.
         None | Some(Ok("")) => query.after()?,
-        Some(Ok(id)) => Some(query::number(LAST_EVENT_ID, id)?.saturating_add(1)),
+        Some(Ok(id)) => vec![query::number(LAST_EVENT_ID, id)?.saturating_add(1)],
         Some(Err(_)) => return Err(Refusal::bad_request("last-event-id must be a number")),
     };
-    let reader = context.hub().reader(query.room(), after)?;
+    let reader = context.hub().follow(query.room(), &after)?;
     Ok(Answer::endless("text/event-stream", PushBody::new(reader, &FORMAT, context.meter.clone())))
 }
 

@@ -56,7 +56,7 @@ pub fn answer(parts: &mut request::Parts, context: &Context, talk: Talk) -> Resu
     let query = Query::of(parts);
     let is_binary = query.is_binary()?;
     let reader = match talk {
-        Talk::Room => Some(context.hub().reader(query.room(), query.after()?)?),
+        Talk::Room => Some(context.hub().follow(query.room(), &query.after()?)?),
         Talk::Echo => None,
     };
     context.will_become(Upgrade { on, becoming: Becoming::Plain(session::Plan { reader, is_binary }) });

@@ -1,9 +1,10 @@
-//! Foreign clients: the official ones of JavaScript, and that of Python. They are installed by hand or by the test command, with
+//! Foreign clients: the official ones of JavaScript, that of Python, and a browser with the demonstration page. They are installed by hand or by the test command, with
 //! `npm ci` in `tests/peers` and `pip install 'python-socketio[client]'`; without them these tests say that they were skipped.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use wirecost_server::options::ServerOptions;
 use wirecost_server::start;
 
 use crate::http::conformance;
@@ -42,6 +43,29 @@ fn javascript() {
             let report = server.stop().await;
             assert_eq!(report.reading.counters.bad_clients, 0);
         }
+    });
+}
+
+/// Where distributions put it.
+const CHROMIUM: &str = "/usr/bin/chromium";
+
+/// The demonstration page, used as a person would; what is done there stands in `demo.mjs`.
+#[test]
+fn a_person_at_the_demonstration_page() {
+    if !folder().join("node_modules/playwright-core").exists() || !Path::new(CHROMIUM).exists() {
+        println!("skipped: this needs {CHROMIUM}, and playwright-core; run npm ci in {}", folder().display());
+        return;
+    }
+    run(async {
+        let server = start(ServerOptions { demo: true, ..ServerOptions::default() }).await.unwrap();
+        // Pictures, if somebody wants to look.
+        let pictures = std::env::var("WIRECOST_PICTURES").ok();
+        let arguments = ["demo.mjs", &server.url, CHROMIUM].map(str::to_owned).into_iter().chain(pictures).collect();
+        match client("node".into(), arguments).await {
+            Ok(output) => check(&output),
+            Err(error) => println!("skipped: node cannot be run: {error}"),
+        }
+        assert_eq!(server.stop().await.reading.counters.bad_clients, 0);
     });
 }
 

@@ -116,8 +116,8 @@ impl Http {
     }
 
     /// GET; an answer that goes on. Returns when its head is here.
-    pub async fn open(&self, path: &str, accept: &'static str) -> Result<ByteStream, TransportError> {
-        let (link, head) = self.0.begin(path, Request::Get(&[("accept", accept)]), ANSWER_TIMEOUT).await?;
+    pub async fn open(&self, path: &str, headers: &[(&'static str, &str)]) -> Result<ByteStream, TransportError> {
+        let (link, head) = self.0.begin(path, Request::Get(headers), ANSWER_TIMEOUT).await?;
         match head.status {
             200 => Ok(ByteStream { link, body: head.framing.into(), content_type: head.content_type }),
             status => Err(TransportError::Unexpected(format!("status {status} where a stream was to begin"))),

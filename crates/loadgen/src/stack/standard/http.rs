@@ -102,8 +102,9 @@ impl Http {
     }
 
     /// GET; an answer that goes on. Returns when its head is here.
-    pub async fn open(&self, path: &str, accept: &'static str) -> Result<ByteStream, TransportError> {
-        let request = self.client.get(self.url(path)).header(reqwest::header::ACCEPT, accept);
+    pub async fn open(&self, path: &str, headers: &[(&'static str, &str)]) -> Result<ByteStream, TransportError> {
+        let request =
+            headers.iter().fold(self.client.get(self.url(path)), |request, (name, value)| request.header(*name, *value));
         let response = tokio::time::timeout(ANSWER_TIMEOUT, request.send())
             .await
             .map_err(|_| TransportError::Timeout(ANSWER_TIMEOUT.as_secs()))?

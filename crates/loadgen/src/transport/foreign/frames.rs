@@ -69,6 +69,11 @@ impl Connect for Frames {
     fn confirms(&self) -> bool {
         false
     }
+
+    /// Servers that are not ours are not cut off, so nothing goes on.
+    fn cursor(&self) -> Option<u64> {
+        None
+    }
 }
 
 impl Session for Frames {

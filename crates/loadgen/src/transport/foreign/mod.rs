@@ -43,7 +43,7 @@ fn is_html(content_type: Option<&str>, body: &[u8]) -> bool {
 /// A template that belongs to one client, filled in.
 pub(super) fn filled(context: &Context, template: &str) -> Result<String, TransportError> {
     let value = |name: &str| match name {
-        "room" => Some(context.script.room(context.number).0),
+        "room" => Some(context.script.room(context.number)),
         "session" => {
             let mut chance = Rng::new(context.seed, SESSION_LANE + u64::from(context.number));
             Some(format!("{:016x}", chance.next_u64()))

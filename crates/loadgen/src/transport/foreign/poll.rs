@@ -190,6 +190,11 @@ impl Connect for Poll {
     fn confirms(&self) -> bool {
         false
     }
+
+    /// Servers that are not ours are not cut off, so nothing goes on.
+    fn cursor(&self) -> Option<u64> {
+        None
+    }
 }
 
 impl Session for Poll {

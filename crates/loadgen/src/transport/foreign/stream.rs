@@ -84,6 +84,11 @@ impl Connect for Stream {
     fn confirms(&self) -> bool {
         false
     }
+
+    /// Servers that are not ours are not cut off, so nothing goes on.
+    fn cursor(&self) -> Option<u64> {
+        None
+    }
 }
 
 impl Session for Stream {

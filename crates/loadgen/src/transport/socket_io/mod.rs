@@ -11,7 +11,6 @@
 //! What the official client has and this has not: connection state recovery (off in servers by default), more than one
 //! namespace a client, WebTransport.
 
-mod backoff;
 mod codec;
 mod engine;
 mod heartbeat;
@@ -32,8 +31,8 @@ use wirecost_model::scenario::Via;
 use wirecost_wire::engine_io::Packet;
 use wirecost_wire::socket_io::MAIN_NAMESPACE;
 
-use self::backoff::Backoff;
 use self::namespace::{ECHO, Incoming, MESSAGE, Namespace};
+use crate::backoff::{self, BACKOFF_LANE, Backoff};
 use crate::client::{Connect, Context};
 use crate::deadline::Deadline;
 use crate::session::{Delivery, Session, TransportError};
@@ -44,9 +43,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long a farewell may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Delays before reconnecting are another lane of a client's chance than its phases.
-const BACKOFF_LANE: u64 = 2 << 32;
 
 type Connected = (Namespace, VecDeque<Incoming>);
 
@@ -82,7 +78,7 @@ async fn establish(context: &Context, stages: &mut Stages) -> Result<Connected, 
 
 /// Connects again and again until it works, or the server says no.
 async fn reconnect(context: Context) -> Result<Connected, TransportError> {
-    let mut backoff = Backoff::new(Rng::new(context.seed, BACKOFF_LANE + u64::from(context.number)));
+    let mut backoff = Backoff::new(Rng::new(context.seed, BACKOFF_LANE + u64::from(context.number)), backoff::FIRST);
     loop {
         Deadline::after(backoff.delay()).passed().await;
         // The stages of later connections are not those of the ramp, and are not recorded.
@@ -101,8 +97,11 @@ impl SocketIo {
 
     /// What follows from an error of the connection: the end, or a new one.
     fn broken(&mut self, error: TransportError) -> Result<(), TransportError> {
-        // Asked to leave, the official client does not come back either.
-        if !self.context.target.arm.reconnect || matches!(error, TransportError::Refused(_)) {
+        // Where the workload is about it, every client connects again by the same rule. Asked to leave, the official client does not come back either.
+        if !self.context.target.arm.reconnect
+            || self.context.script.recovery.is_some()
+            || matches!(error, TransportError::Refused(_))
+        {
             self.link = Link::Down;
             return Err(error);
         }
@@ -154,6 +153,11 @@ impl Connect for SocketIo {
         // it has one again.
         let is_out = matches!(&self.link, Link::Up(namespace) if self.waiting.is_empty() && !namespace.confirms());
         !self.context.echo && !is_out
+    }
+
+    /// Without connection state recovery, which servers have off by default, a new session knows nothing of an old one.
+    fn cursor(&self) -> Option<u64> {
+        None
     }
 }
 

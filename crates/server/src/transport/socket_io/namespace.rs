@@ -20,7 +20,7 @@ use super::rooms::{Rooms, Shape};
 use super::session::Fault;
 use super::version::Version;
 use crate::context::Context;
-use crate::hub::Limit;
+use crate::hub::{Limit, SEPARATOR};
 
 /// Namespaces that one session may be connected to.
 const MAX_NAMESPACES: usize = 32;
@@ -203,7 +203,9 @@ impl Namespaces {
         let mut rooms = Rooms::default();
         match auth.get("room") {
             Some(Value::String(room)) if behaviour == Behaviour::Benchmark => {
-                rooms.join(room, Shape::Argument, context).map_err(|error| error.to_string())?;
+                for room in room.split(SEPARATOR) {
+                    rooms.join(room, Shape::Argument, context).map_err(|error| error.to_string())?;
+                }
             }
             _ => {}
         }

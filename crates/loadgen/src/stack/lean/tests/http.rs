@@ -142,7 +142,7 @@ async fn a_stream_yields_what_comes_and_then_its_end() {
         let peer = Peer::new().await;
         let http = peer.client();
         let client = async {
-            let mut stream = http.open("/stream", "text/event-stream").await.expect("a stream");
+            let mut stream = http.open("/stream", &[("accept", "text/event-stream")]).await.expect("a stream");
             let mut came = Vec::new();
             loop {
                 match stream.chunk().await {
@@ -168,7 +168,7 @@ async fn a_stream_yields_what_comes_and_then_its_end() {
         read_request(&mut stream).await.expect("the request");
         stream.write_all(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n").await.expect("written");
     };
-    let (opened, ()) = tokio::join!(http.open("/stream", "text/event-stream"), server);
+    let (opened, ()) = tokio::join!(http.open("/stream", &[("accept", "text/event-stream")]), server);
     assert!(matches!(opened.err(), Some(TransportError::Unexpected(why)) if why.contains("503")));
 }
 

@@ -35,8 +35,8 @@ async fn ask(http: &Http, what: Ask) {
     match what {
         Ask::Get => _ = http.get(path, &[], Duration::ZERO).await.expect("an answer"),
         Ask::GetIfNoneMatch => _ = http.get(path, &[("if-none-match", "\"17\"")], Duration::ZERO).await.expect("an answer"),
-        Ask::OpenEvents => _ = http.open(path, "text/event-stream").await.expect("a stream"),
-        Ask::OpenLines => _ = http.open(path, "application/x-ndjson").await.expect("a stream"),
+        Ask::OpenEvents => _ = http.open(path, &[("accept", "text/event-stream")]).await.expect("a stream"),
+        Ask::OpenLines => _ = http.open(path, &[("accept", "application/x-ndjson")]).await.expect("a stream"),
         Ask::Post(bytes) => _ = http.post("/messages", &[], Bytes::from(vec![b'x'; bytes])).await.expect("an answer"),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wirecost_model::rng::Rng;
 
 /// The official client's (socket.io-client 4.8, `reconnectionDelay`).
-const FIRST: Duration = Duration::from_millis(1000);
+pub(crate) const FIRST: Duration = Duration::from_millis(1000);
 
 /// Likewise (`reconnectionDelayMax`).
 const LONGEST: Duration = Duration::from_millis(5000);
@@ -16,17 +16,20 @@ const FACTOR: f64 = 2.0;
 /// Likewise (`randomizationFactor`): a delay lies between half and one and a half times its nominal value.
 const JITTER: f64 = 0.5;
 
+/// Delays before reconnecting are another lane of a client's chance than its phases.
+pub(crate) const BACKOFF_LANE: u64 = 2 << 32;
+
 /// The delays of one row of attempts.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     rng: Rng,
     nominal: Duration,
 }
 
 impl Backoff {
-    /// Begins anew, as after each success.
-    pub fn new(rng: Rng) -> Backoff {
-        Backoff { rng, nominal: FIRST }
+    /// Begins anew, as after each success. `first` is the nominal value of the first delay.
+    pub fn new(rng: Rng, first: Duration) -> Backoff {
+        Backoff { rng, nominal: first }
     }
 
     /// The delay before the next attempt.
@@ -46,7 +49,7 @@ mod tests {
     fn delays_double_around_their_nominal_value_up_to_the_longest() {
         let mut seen = Vec::new();
         for seed in 0..200 {
-            let mut backoff = Backoff::new(Rng::new(seed, 0));
+            let mut backoff = Backoff::new(Rng::new(seed, 0), FIRST);
             for (attempt, nominal_ms) in [1000.0, 2000.0, 4000.0, 8000.0, 10_000.0, 10_000.0].into_iter().enumerate() {
                 let delay_ms = backoff.delay().as_secs_f64() * 1000.0;
                 let range = nominal_ms * 0.5..=nominal_ms * 1.5;

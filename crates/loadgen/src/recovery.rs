@@ -1,0 +1,100 @@
+//! A client that was cut off: when it has messages again, which came late, and which never came. How it comes back is the
+//! client loop's business; what a message is, the recorder's.
+
+use std::ops::Range;
+
+use wirecost_model::control::Begin;
+use wirecost_model::{Envelope, StreamCheck};
+
+use crate::recorder::Recorder;
+
+/// From the cut to the first message again, ns.
+const RECOVERY: &str = "recovery";
+
+/// From the cut to the first message that was sent after the client was connected again, ns.
+const CAUGHT_UP: &str = "caught_up";
+
+/// The times that one client was without a session.
+#[derive(Debug, Default)]
+pub(crate) struct Recovery {
+    gaps: Vec<Gap>,
+}
+
+#[derive(Debug)]
+struct Gap {
+    /// Sequence numbers from the first that had not come before it to the first that came after it.
+    sequences: Range<u64>,
+    back_ns: Option<u64>,
+    has_first: bool,
+    is_live: bool,
+}
+
+impl Recovery {
+    /// The session is gone.
+    pub fn lost(&mut self, check: &StreamCheck, recorder: &mut Recorder) {
+        recorder.recovery.interrupted += 1;
+        let sequences = check.next()..u64::MAX;
+        self.gaps.push(Gap { sequences, back_ns: None, has_first: false, is_live: false });
+    }
+
+    /// There is another.
+    pub fn back(&mut self, now_ns: u64, recorder: &mut Recorder) {
+        recorder.recovery.reconnected += 1;
+        if let Some(gap) = self.gaps.last_mut() {
+            gap.back_ns = Some(now_ns);
+        }
+    }
+
+    /// A message has come. How many before it are now known not to come any more.
+    pub fn message(&mut self, envelope: &Envelope, received_ns: u64, begin: Option<&Begin>, recorder: &mut Recorder) -> u64 {
+        let Some(gap) = self.gaps.last_mut().filter(|gap| !gap.is_live) else { return 0 };
+        let (Some(back_ns), Some(begin)) = (gap.back_ns, begin) else { return 0 };
+        let since_cut_ns = received_ns.saturating_sub(begin.start_ns + begin.cut.map_or(0, |cut| cut.at_ns));
+        let mut gone = 0;
+        if !gap.has_first {
+            gap.has_first = true;
+            gap.sequences.end = u64::from(envelope.sequence).max(gap.sequences.start);
+            gone = gap.sequences.end - gap.sequences.start;
+            recorder.setup(RECOVERY, since_cut_ns);
+        }
+        if envelope.sent_ns < back_ns {
+            recorder.recovery.recovered += 1;
+        } else {
+            gap.is_live = true;
+            recorder.setup(CAUGHT_UP, since_cut_ns);
+        }
+        gone
+    }
+
+    /// Whether a message that never came was missed because its client was cut off.
+    pub fn excuses(&self, sequence: u64) -> bool {
+        self.gaps.iter().any(|gap| gap.sequences.contains(&sequence))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wirecost_model::control::Cut;
+
+    #[test]
+    fn what_came_late_and_what_never_came_are_told_apart() {
+        let cut = Some(Cut { at_ns: 500, per_10_000: 10_000 });
+        let begin = Begin { start_ns: 1000, window_from_ns: 0, window_to_ns: 9000, publish: None, relay_rooms: None, cut };
+        let (mut recovery, mut recorder, mut check) = (Recovery::default(), Recorder::default(), StreamCheck::default());
+        recorder.begin(&begin);
+        (0..5).for_each(|sequence| drop(check.see(sequence)));
+        recovery.lost(&check, &mut recorder);
+        recovery.back(2000, &mut recorder);
+        let message = |sequence, sent_ns| Envelope { stream: 0, sequence, due_ns: sent_ns, sent_ns };
+        // 5 and 6 have gone; 7 was sent meanwhile, 8 afterwards.
+        assert_eq!(recovery.message(&message(7, 1900), 2100, Some(&begin), &mut recorder), 2);
+        assert_eq!(recovery.message(&message(8, 2200), 2300, Some(&begin), &mut recorder), 0);
+        assert_eq!(recovery.message(&message(9, 2400), 2500, Some(&begin), &mut recorder), 0);
+        let excused: Vec<u64> = (0..12).filter(|&sequence| recovery.excuses(sequence)).collect();
+        assert_eq!(excused, [5, 6]);
+        let seen = recorder.recovery;
+        assert_eq!((seen.interrupted, seen.reconnected, seen.recovered), (1, 1, 1));
+        assert_eq!((recorder.setup["recovery"].max_ns(), recorder.setup["caught_up"].max_ns()), (Some(600), Some(800)));
+    }
+}
