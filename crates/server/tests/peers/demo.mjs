@@ -28,8 +28,10 @@ async function visit(options = {}) {
 const row = (page, text) => page.locator("#log tr", { hasText: text });
 const answer = (data, count) => `42/test,["my_response",${JSON.stringify({ count, data })}]`;
 const type = async (page, form, text) => {
-  await page.locator(`#${form} input`).pressSequentially(text);
-  await page.locator(`#${form} input`).press("Enter");
+  const input = page.locator(`#${form} input`);
+  await input.click({ clickCount: 3 });
+  await input.pressSequentially(text);
+  await input.press("Enter");
 };
 
 const one = await visit();
