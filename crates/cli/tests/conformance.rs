@@ -105,7 +105,12 @@ fn conforms(row: &TransportRow) {
     let own = case.lines().find(|line| line.starts_with("  push:")).expect("the case pushes").trim();
     for (name, workload) in [("own", own)].iter().chain(WORKLOADS) {
         let name = format!("{}-{name}", row.name.replace('_', "-"));
-        let record = run(&case.replace(own, workload), &name);
+        let mut scenario = case.replace(own, workload);
+        if workload.starts_with("reconnect") {
+            // `lost == 0` is not what is to hold where connections are cut; `check` knows what is.
+            scenario = scenario.lines().filter(|line| !line.starts_with("thresholds:")).collect::<Vec<_>>().join("\n");
+        }
+        let record = run(&scenario, &name);
         assert!(record.complete && record.trials.len() == record.plan.cells.len(), "{name}");
         for trial in &record.trials {
             let cell = &record.plan.cells[trial.cell];

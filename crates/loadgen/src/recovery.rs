@@ -83,7 +83,9 @@ mod tests {
         let begin = Begin { start_ns: 1000, window_from_ns: 0, window_to_ns: 9000, publish: None, relay_rooms: None, cut };
         let (mut recovery, mut recorder, mut check) = (Recovery::default(), Recorder::default(), StreamCheck::default());
         recorder.begin(&begin);
-        (0..5).for_each(|sequence| drop(check.see(sequence)));
+        for sequence in 0..5 {
+            check.see(sequence);
+        }
         recovery.lost(&check, &mut recorder);
         recovery.back(2000, &mut recorder);
         let message = |sequence, sent_ns| Envelope { stream: 0, sequence, due_ns: sent_ns, sent_ns };

@@ -213,6 +213,11 @@ impl Desk {
         self.shared.engine.registry.len()
     }
 
+    /// Text of Socket.IO packets that wait for their attachments, bytes.
+    pub fn engine_waiting_bytes(&self) -> usize {
+        self.shared.engine.budget.taken_bytes()
+    }
+
     fn stop_publishing(&self) -> Published {
         match std::mem::replace(&mut *self.publishing(), Publishing::Done) {
             Publishing::Now(publisher) => publisher.finish(),

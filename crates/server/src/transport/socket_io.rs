@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`request`] | what a request asks for, and whether it may |
 //! | [`refusal`] | the protocol's own errors |
+//! | [`budget`] | the bound of what all sessions' unfinished packets take up |
 //! | [`version`] | what differs on the wire between the two versions |
 //! | [`registry`] | sessions by id, bounded |
 //! | [`session`], [`outbox`], [`heartbeat`] | one session: who carries it, what waits to be sent, when it ends |
@@ -19,6 +20,7 @@
 //! [`Session::poll_outgoing`]: session::Session::poll_outgoing
 
 pub mod application;
+pub mod budget;
 pub mod event;
 pub mod handshake;
 pub mod heartbeat;
@@ -44,6 +46,7 @@ use crate::answer::{Answer, Refusal};
 use crate::context::Context;
 use crate::metering::{Exchange, SampleKind};
 use application::Kind;
+use budget::Budget;
 use refusal::EngineError;
 use registry::Registry;
 use request::{Asked, Transport};
@@ -85,12 +88,14 @@ pub struct Engine {
     pub options: EngineOptions,
     /// Those that there are.
     pub registry: Registry,
+    /// What their unfinished packets may take up.
+    pub budget: Budget,
 }
 
 impl Engine {
     /// Without sessions.
     pub fn new(options: EngineOptions) -> Engine {
-        Engine { options, registry: Registry::default() }
+        Engine { options, registry: Registry::default(), budget: Budget::default() }
     }
 }
 

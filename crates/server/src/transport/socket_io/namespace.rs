@@ -13,6 +13,7 @@ use wirecost_wire::engine_io::{MESSAGE_PREFIX, Packet as EnginePacket};
 use wirecost_wire::socket_io::{Body, Decoder, Limits, MAIN_NAMESPACE, Packet, TextEvent, encode};
 
 use super::EngineOptions;
+use super::budget::Share;
 use super::event::{self, Behaviour};
 use super::outbox::{Content, Outbox, Outgoing};
 use super::registry::new_id;
@@ -38,6 +39,8 @@ pub struct Namespaces {
     conformance: bool,
     demo: bool,
     decoder: Decoder,
+    /// Of the server's budget, while a packet waits for its attachments.
+    share: Option<Share>,
     sockets: Vec<Socket>,
     connect_due: Option<Instant>,
 }
@@ -66,6 +69,7 @@ impl Namespaces {
             conformance: options.conformance,
             demo: options.demo,
             decoder: Decoder::new(Limits { text_bytes: max, attachments_bytes: max, ..Limits::default() }),
+            share: None,
             sockets: Vec::new(),
             connect_due: match version {
                 Version::V3 => None,
@@ -102,7 +106,11 @@ impl Namespaces {
         }
         match self.decoder.text(text) {
             Ok(Some(packet)) => self.packet(packet, outbox, context),
-            Ok(None) => Ok(()),
+            Ok(None) => {
+                // Without room for it the session ends, and what was parsed with it.
+                self.share = Some(context.shared.engine.budget.take(text.len()).ok_or(Fault::Message)?);
+                Ok(())
+            }
             Err(_) => Err(Fault::Message),
         }
     }
@@ -113,7 +121,10 @@ impl Namespaces {
     /// [`Fault::Message`].
     pub fn binary(&mut self, data: Bytes, outbox: &mut Outbox, context: &Context) -> Result<(), Fault> {
         match self.decoder.binary(data) {
-            Ok(Some(packet)) => self.packet(packet, outbox, context),
+            Ok(Some(packet)) => {
+                self.share = None;
+                self.packet(packet, outbox, context)
+            }
             Ok(None) => Ok(()),
             Err(_) => Err(Fault::Message),
         }
@@ -130,6 +141,9 @@ impl Namespaces {
     pub fn leave(&mut self) {
         self.sockets = Vec::new();
         self.connect_due = None;
+        // What waits for attachments waits no longer.
+        self.decoder = Decoder::new(Limits { text_bytes: 0, attachments: 0, attachments_bytes: 0 });
+        self.share = None;
     }
 
     fn find(&self, namespace: &str) -> Option<usize> {
