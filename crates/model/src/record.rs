@@ -14,7 +14,7 @@ use crate::histogram::Latency;
 use crate::ledger::{Counters, Ledger};
 use crate::machine::Machine;
 use crate::plan::Plan;
-use crate::scenario::Wire;
+use crate::scenario::{AtScale, Wire};
 
 /// Changes when a field changes its meaning or goes away.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -46,6 +46,9 @@ pub struct Record {
     pub thresholds: Vec<ThresholdResult>,
     /// What a reader should know.
     pub warnings: Vec<String>,
+    /// The size that the report extrapolates to, if the scenario names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_scale: Option<AtScale>,
     /// What the instruments were worth on this machine, unless the run went without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,

@@ -25,6 +25,13 @@ pub struct Rate(pub f64);
 #[error("{0}")]
 pub struct UnitError(String);
 
+impl UnitError {
+    /// For quantities of other modules.
+    pub(crate) fn new(text: String) -> Self {
+        UnitError(text)
+    }
+}
+
 /// Splits `1.5ms` into `1.5` and `ms`.
 fn split(text: &str) -> Option<(f64, &str)> {
     let text = text.trim();

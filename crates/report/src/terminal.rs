@@ -1,8 +1,9 @@
 //! What is printed at the end of a run: what is wrong first, then the table, then the verdict. Text in, text out; whether there
 //! is a terminal, how wide it is and whether it may be coloured is the caller's to know.
 
-use wirecost_model::Histogram;
+use wirecost_model::{Histogram, Record};
 
+use crate::account;
 use crate::format::{self, MONOSPACED};
 use crate::gate;
 use crate::load::{DELIVERY, Run};
@@ -55,11 +56,21 @@ pub fn table(run: &Run, width: usize, colour: bool) -> String {
         };
         out += &format!("{text}\n");
     }
+    if let Some((text, warning)) = at_scale(record) {
+        out += &format!("{}\n{}\n", wrap(&text, width, 0), paint.yellow(&wrap(&warning, width, 0)));
+    }
     for threshold in &record.thresholds {
         let (mark, text) = if threshold.holds { ("✓", paint.plain("holds")) } else { ("✗", paint.red("does not hold")) };
         out += &format!("{mark} {} {text}: {}\n", threshold.text, threshold.seen);
     }
     out
+}
+
+/// What the scenario's size would cost, in one sentence, and how far that is from what was measured.
+fn at_scale(record: &Record) -> Option<(String, String)> {
+    let (at, arms) = (record.at_scale?, account::at_scale::arms(record));
+    let warning = account::at_scale::warning(&at, &arms).unwrap_or_default();
+    Some((account::at_scale::sentence(&at, &arms)?, warning))
 }
 
 /// Failed gates, an unfinished run, warnings.

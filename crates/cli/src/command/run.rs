@@ -335,6 +335,7 @@ fn assemble(job: &Job, trials: Vec<Trial>, mut provenance: Provenance, calibrati
         comparisons,
         thresholds,
         warnings,
+        at_scale: scenario.at_scale,
         calibration,
     }
 }

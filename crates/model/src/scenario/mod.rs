@@ -7,6 +7,7 @@
 //! Longer than other files on purpose: it is the whole vocabulary of a scenario, one short documented type after another,
 //! and a reader looks words up in one place.
 
+mod at_scale;
 mod check;
 mod de;
 mod load;
@@ -20,6 +21,7 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use at_scale::{AtScale, Many};
 pub use load::{Loaded, Problem, Variant, hash, load, tls_options};
 pub use target::{Target, TargetChoice};
 
@@ -77,6 +79,9 @@ pub struct Scenario {
     /// What must hold for the run to exit 0, such as `websocket.delivery.p99 < 50ms`.
     #[serde(default)]
     pub thresholds: Vec<String>,
+    /// The size of a service that the report extrapolates to: `{ clients: 1M, rate: 1/s }`. Nothing of it is run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_scale: Option<AtScale>,
     /// Prose that the report prints beside the numbers.
     #[serde(default)]
     pub analysis: String,

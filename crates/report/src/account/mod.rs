@@ -5,10 +5,12 @@
 //! | `parts` | where did the bytes of a message go? |
 //! | `set_up` | what does a connection cost before its first message? |
 //! | `marginal` | what does one message more cost, and one connection more? |
+//! | `at_scale` | what would it take for a million clients? |
 //! | `pay_off` | after how many messages has a WebSocket's handshake paid for itself? |
 //!
 //! Charts, page and Markdown print what is computed here; no number is computed twice.
 
+pub mod at_scale;
 pub mod marginal;
 pub mod parts;
 pub mod pay_off;

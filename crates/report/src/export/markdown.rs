@@ -60,6 +60,7 @@ pub fn of(record: &Record) -> String {
     }
     out += &legend(record);
     out += &ledger(record);
+    out += &at_scale(record);
     if !record.thresholds.is_empty() {
         out += "\n## Thresholds\n\n";
         for threshold in &record.thresholds {
@@ -115,6 +116,17 @@ fn ledger(record: &Record) -> String {
         out += &format!("\n## One more\n\n{slopes}{}\n", account::marginal::READING);
     }
     out
+}
+
+/// What it would cost at the scenario's size; empty if it names none.
+fn at_scale(record: &Record) -> String {
+    use account::at_scale::{READING, arms, asked, table, warning};
+    let (Some(at), arms) = (&record.at_scale, arms(record)) else { return String::new() };
+    if arms.is_empty() {
+        return String::new();
+    }
+    let warning = warning(at, &arms).map_or(String::new(), |text| format!("> [!WARNING]\n> {text}\n\n"));
+    format!("\n## What it would cost at scale\n\n{}.\n\n{warning}{}\n{READING}\n", asked(at, &arms), table(at, &arms).markdown())
 }
 
 /// The arguments as a shell takes them.

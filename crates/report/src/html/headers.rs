@@ -47,7 +47,7 @@ fn one(sample: &HeadSample) -> String {
         )
     };
     format!(
-        "<h4>{}</h4><div class=\"two\">{}{}</div>",
+        "<h3>{}</h3><div class=\"two\">{}{}</div>",
         escape(&sample.kind),
         side("Request", &sample.request),
         side("Response", &sample.response)

@@ -12,7 +12,7 @@ use crate::view;
 pub fn body(record: &Record) -> String {
     let summary = summary::of(record);
     let mut out = String::from(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Numbers\"><table class=\"summary\"><caption>Medians over trials, and beneath them the ratio to the baseline with its 95 % interval.</caption>",
+        "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Numbers\"><table class=\"summary\"><caption>Medians over trials, and beneath them the ratio to the baseline with its 95 % interval.</caption>",
     );
     out += &head(&summary);
     for section in &summary.sections {
@@ -29,7 +29,7 @@ pub fn body(record: &Record) -> String {
 }
 
 fn head(summary: &Summary) -> String {
-    let mut groups = String::from("<tr class=\"groups\"><th></th>");
+    let mut groups = String::from("<tr class=\"groups\"><td></td>");
     let mut heads = String::from("<tr><th scope=\"col\">arm</th>");
     let mut at = 0;
     while at < summary.columns.len() {
@@ -42,7 +42,7 @@ fn head(summary: &Summary) -> String {
         let unit = if column.unit.is_empty() { "&nbsp;" } else { column.unit };
         heads += &format!("<th class=\"n\" scope=\"col\">{}<span class=\"unit\">{unit}</span></th>", column.head);
     }
-    groups += "<th></th><th></th></tr>";
+    groups += "<td></td><td></td></tr>";
     heads += "<th class=\"n\" scope=\"col\">lost, twice</th><th scope=\"col\">trials</th></tr>";
     format!("<thead>{groups}{heads}</thead>")
 }

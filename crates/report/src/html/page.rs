@@ -2,7 +2,7 @@
 
 use wirecost_model::Record;
 
-use super::{glossary, headers, numbers, provenance, section, table, validity, verdict};
+use super::{at_scale, glossary, headers, numbers, provenance, section, table, validity, verdict};
 use crate::account;
 use crate::chart::{self, canvas::escape, look};
 use crate::format;
@@ -15,9 +15,15 @@ pub fn document(title: &str, body: &str) -> String {
         .replace("@LIGHT@", &chart::layer_css_variables(false))
         .replace("@DARK@", &chart::layer_css_variables(true))
         .replace("@TRANSPORTS@", &look::css_variables());
+    // One script, if there is something for it to do, and the policy names it; nothing else can run.
+    let (policy, script) = if body.contains("data-costs") {
+        (format!(";script-src 'sha256-{}'", at_scale::SCRIPT_SHA256), format!("<script>{}</script>", at_scale::SCRIPT))
+    } else {
+        (String::new(), String::new())
+    };
     // The policy makes "no network" something that the browser enforces.
     format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';style-src 'unsafe-inline';img-src data:\"><meta name=\"color-scheme\" content=\"light dark\"><link rel=\"icon\" href=\"data:,\"><title>{}</title>\n<style>\n{style}</style></head>\n<body>{}{body}</body></html>\n",
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';style-src 'unsafe-inline';img-src data:{policy}\"><meta name=\"color-scheme\" content=\"light dark\"><link rel=\"icon\" href=\"data:,\"><title>{}</title>\n<style>\n{style}</style></head>\n<body>{}{body}{script}</body></html>\n",
         escape(title),
         chart::hatches()
     )
@@ -32,6 +38,7 @@ pub fn run(run: &Run, prefix: &str) -> String {
         ("numbers", "Numbers", numbers::body(record)),
         ("connections", "Set-up", set_up(record)),
         ("slopes", "One more", slopes(record)),
+        ("scale", "What it would cost at scale", at_scale::body(record)),
         ("charts", "Charts", charts),
         ("analysis", "Analysis", prose(&record.analysis)),
         ("validity", "Validity", validity::body(record)),
@@ -47,11 +54,22 @@ pub fn run(run: &Run, prefix: &str) -> String {
     let about = [record.name.as_str(), day, record.provenance.machine.cpu_model.as_str()];
     let about: String =
         about.iter().filter(|text| !text.is_empty()).map(|text| format!("<span>{}</span>", escape(text))).collect();
+    // A page has one `main`; where it shows several runs, each is an article in it.
+    let (open, close, main, main_end) = if prefix.is_empty() {
+        ("<div class=\"page run\">".to_string(), "</div>", "<main>", "</main>")
+    } else {
+        let label = format!("Record {}: {}", prefix.trim_matches(|c: char| !c.is_ascii_digit()), record.name);
+        (format!("<article class=\"page run\" aria-label=\"{}\">", escape(&label)), "</article>", "<div>", "</div>")
+    };
     format!(
-        "<div class=\"page run\"><a class=\"skip\" href=\"#{prefix}verdict\">To the verdict</a><header class=\"top\"><p class=\"brand\"><b>wirecost</b>{about}</p><h1>{}</h1></header>{}<nav class=\"toc\" aria-label=\"{}\">{links}</nav><main>{body}</main><footer>wirecost {} ({}). This page is a function of record.json and its histograms; the same files give the same page.</footer></div>",
+        "{open}<a class=\"skip\" href=\"#{prefix}verdict\">To the verdict</a><header class=\"top\"><p class=\"brand\"><b>wirecost</b>{about}</p><h1>{}</h1>{}</header><nav class=\"toc\" aria-label=\"{}\">{links}</nav>{main}{body}{main_end}<footer>wirecost {} ({}). This page is a function of record.json and its histograms; the same files give the same page.</footer>{close}",
         escape(&record.question),
         verdict::banner(record),
-        if prefix.is_empty() { "Contents".to_string() } else { format!("Contents of {}", escape(&record.name)) },
+        if prefix.is_empty() {
+            "Contents".to_string()
+        } else {
+            format!("Contents of record {}", prefix.trim_matches(|c: char| !c.is_ascii_digit()))
+        },
         escape(&record.provenance.version),
         escape(&record.provenance.commit)
     )

@@ -40,7 +40,7 @@ pub fn section(runs: &[Run]) -> String {
         )
     };
     format!(
-        "<div class=\"page\"><header class=\"top\"><p class=\"brand\"><b>wirecost</b></p><h1>{} records</h1></header><main><ul class=\"plain\">{links}</ul><section id=\"comparison\" aria-labelledby=\"comparison-h\"><h2 id=\"comparison-h\">Side by side</h2>{body}</section></main></div>",
+        "<div class=\"page\"><header class=\"top\"><p class=\"brand\"><b>wirecost</b></p><h1>{} records</h1></header><ul class=\"plain\">{links}</ul><section id=\"comparison\" aria-labelledby=\"comparison-h\"><h2 id=\"comparison-h\">Side by side</h2>{body}</section></div>",
         runs.len()
     )
 }

@@ -91,7 +91,7 @@ pub fn body(record: &Record) -> String {
         );
     }
     format!(
-        "<p>{}</p><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Checks\"><table class=\"checks\"><caption>Checks over all trials, failed ones first</caption><thead><tr><th scope=\"col\">check</th><th scope=\"col\">asks that</th><th scope=\"col\">trials</th><th scope=\"col\">seen, for instance</th></tr></thead><tbody>{rows}</tbody></table></div>{}",
+        "<p>{}</p><div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Checks\"><table class=\"checks\"><caption>Checks over all trials, failed ones first</caption><thead><tr><th scope=\"col\">check</th><th scope=\"col\">asks that</th><th scope=\"col\">trials</th><th scope=\"col\">seen, for instance</th></tr></thead><tbody>{rows}</tbody></table></div>{}",
         escape(&intro),
         trial_table(record)
     )
