@@ -339,4 +339,6 @@ pub enum SchemaOf {
     Scenario,
     /// record.json
     Record,
+    /// Scenario files, as the Markdown page docs/scenario.md
+    Reference,
 }

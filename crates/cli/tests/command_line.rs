@@ -61,7 +61,8 @@ fn finished(out: &Path) -> Vec<PathBuf> {
 }
 
 fn record(out: &Path) -> Record {
-    let folder = std::fs::read_dir(out).expect("results").next().expect("one run").expect("readable").path();
+    let mut folders = std::fs::read_dir(out).expect("results").map(|entry| entry.expect("readable").path());
+    let folder = folders.find(|path| path.join("record.json").exists()).expect("one run");
     serde_json::from_str(&std::fs::read_to_string(folder.join("record.json")).expect("a record"))
         .expect("a record of this version")
 }

@@ -171,8 +171,11 @@ fn lean(tag: &str, intervals: &[Histogram], together: usize) -> Vec<Histogram> {
     intervals.chunks(together).map(merged).collect()
 }
 
-/// `record.json`, after a look at its version: a clear word instead of a complaint about some field.
-fn read_record(path: &Path) -> Result<Record, LoadError> {
+/// Reads a `record.json` and nothing beside it, after a look at its version: a clear word instead of a complaint about some field.
+///
+/// # Errors
+/// If it is not there, or is not one of this version.
+pub fn read_record(path: &Path) -> Result<Record, LoadError> {
     let text = fs::read_to_string(path).map_err(|error| LoadError::Unreadable { path: path.into(), error })?;
     let malformed = |problem: String| LoadError::Malformed { path: path.into(), problem };
     let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| malformed(format!("is not JSON: {error}")))?;

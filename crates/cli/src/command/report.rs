@@ -6,7 +6,7 @@ use std::path::Path;
 use wirecost_report::load::{self, Run};
 use wirecost_report::{export, html, terminal};
 
-use super::Outcome;
+use super::{Outcome, index};
 use crate::args::{Format, ReportArgs};
 use crate::exit;
 use crate::failure::Failure;
@@ -30,6 +30,9 @@ pub fn report(args: &ReportArgs) -> Outcome {
             let write_error = |error: std::io::Error| Failure::new(exit::CANNOT_WRITE, format!("{}: {error}", path.display()));
             std::fs::write(&path, text).map_err(write_error)?;
             say!("Wrote {}", path.display());
+            if args.output.is_none() {
+                index::update(args.records[0].parent().unwrap_or(Path::new(".")));
+            }
         }
         None => std::io::stdout().write_all(text.as_bytes())?,
     }

@@ -20,7 +20,7 @@ use wirecost_runner::store::{Store, folder_name};
 use wirecost_runner::utc_now;
 
 use super::validate::load_all;
-use super::{Outcome, calibrate};
+use super::{Outcome, calibrate, index};
 use crate::args::RunArgs;
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
@@ -211,6 +211,7 @@ fn run_job(job: &Job, args: &RunArgs, signals: &Signals, calibration: &mut Optio
     // Whatever ended it, what is finished becomes a record.
     let record = assemble(job, store.trials()?, provenance, calibration.clone());
     let run = write(&store, &record)?;
+    index::update(&args.out);
     let ending = ended.map_err(|error| {
         let failure = Failure::from(error);
         let kept = format!(
