@@ -331,6 +331,14 @@ mod tests {
     }
 
     #[test]
+    fn in_colour() {
+        for width in [80, 120] {
+            let text = table(fixture::run_with_a_void_trial(), width, true).replace('\u{1b}', "␛");
+            insta::assert_snapshot!(format!("colour_at_{width}"), text);
+        }
+    }
+
+    #[test]
     fn over_axes() {
         insta::assert_snapshot!(table(fixture::run_over_axes(), 100, false));
     }

@@ -30,10 +30,10 @@ fn describe(name: &str, definition: &Value) -> String {
         let meaning = meaning.map_or(String::new(), |text| format!(": {}", sentence(text)));
         out += &format!("- {}{meaning}\n", takes(choice));
     }
-    if choices.is_none() {
-        if let Some(values) = definition["enum"].as_array() {
-            out += &format!("One of {}.\n", values.iter().map(code).collect::<Vec<_>>().join(", "));
-        }
+    if choices.is_none()
+        && let Some(values) = definition["enum"].as_array()
+    {
+        out += &format!("One of {}.\n", values.iter().map(code).collect::<Vec<_>>().join(", "));
     }
     out
 }

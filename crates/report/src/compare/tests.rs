@@ -70,6 +70,10 @@ fn the_forms_of_output() {
     new.record.warnings.clear();
     let comparison = compared(&new);
     insta::assert_snapshot!("text_at_110", text(&comparison, 110, false));
+    // Escapes as people can review them.
+    for width in [80, 120] {
+        insta::assert_snapshot!(format!("colour_at_{width}"), text(&comparison, width, true).replace('\u{1b}', "␛"));
+    }
     insta::assert_snapshot!("text_at_76", text(&comparison, 76, false));
     insta::assert_snapshot!("markdown", markdown(&comparison));
     insta::assert_snapshot!("junit", junit(&comparison));

@@ -11,18 +11,25 @@ for (const section of document.querySelectorAll('.scale')) {
   const bytes = v => scaled(v, [[1, 'B'], [1e3, 'kB'], [1e6, 'MB'], [1e9, 'GB'], [1e12, 'TB']]);
   const value = name => {
     const input = inputs.find(i => i.name === name);
-    return Number((10 ** Number(input.value)).toPrecision(2));
+    // A slider that was not moved stands for the scenario's own number.
+    return input.value === input.defaultValue ? Number(input.dataset.exact) : Number((10 ** Number(input.value)).toPrecision(2));
   };
-  const update = () => {
-    const clients = Math.round(value('clients')), rate = value('rate'), payload = Math.round(value('payload'));
+  const size = () => [Math.round(value('clients')), value('rate'), Math.round(value('payload'))];
+  const label = ([clients, rate, payload]) => {
     form.querySelector('[name=c]').textContent = clients.toLocaleString('en');
     form.querySelector('[name=r]').textContent = `${three(rate)}/s`;
     form.querySelector('[name=p]').textContent = bytes(payload);
+  };
+  const update = () => {
+    const [clients, rate, payload] = size();
+    label([clients, rate, payload]);
+    let beyond = false;
     for (const row of section.querySelectorAll('tbody tr[data-costs]')) {
       const u = JSON.parse(row.dataset.costs);
       const more = Math.trunc((payload - u.payload) / 1448) * 52;
       const wire = clients * (u.bytes[0] + rate * (u.bytes[1] + u.times * (payload + more)));
       const requests = Math.max(clients * (u.requests[0] + rate * u.requests[1]), clients * u.least);
+      beyond ||= [clients, rate, payload].some((v, n) => v > u.measured[n][1] * 1.1 || v < u.measured[n][0] / 1.1);
       const cells = row.querySelectorAll('td');
       cells[0].textContent = bits(wire * 8);
       cells[1].textContent = three(requests);
@@ -30,8 +37,11 @@ for (const section of document.querySelectorAll('.scale')) {
       cells[3].textContent = u.memory ? bytes(clients * u.memory) : '–';
     }
     section.querySelector('.asked').textContent =
-      `${clients.toLocaleString('en')} clients, ${three(rate)} messages a second of ${bytes(payload)} for each. Extrapolated: the range that was measured stands with the unit costs.`;
+      `${clients.toLocaleString('en')} clients, ${three(rate)} messages a second of ${bytes(payload)} for each. ${beyond ? 'Extrapolated' : 'Within what was measured'}: the range stands with the unit costs.`;
+    section.querySelectorAll('.written').forEach(written => (written.hidden = true));
+    section.querySelector('.asked').classList.toggle('extrapolated', beyond);
   };
+  label(size());
   form.hidden = false;
   form.addEventListener('input', update);
 }

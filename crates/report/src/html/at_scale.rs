@@ -12,7 +12,7 @@ pub const SCRIPT: &str = include_str!("at_scale.js");
 
 /// What the page's policy lets run: this script and no other. The browser test fails if it is stale; anew with
 /// `openssl dgst -sha256 -binary crates/report/src/html/at_scale.js | base64`.
-pub const SCRIPT_SHA256: &str = "drAcY4uATqSoWlyNPgGgMaSyLjw1Q7LaFfdB89e85ts=";
+pub const SCRIPT_SHA256: &str = "1Mndesdv/c84ilbQYvsafQMF0ECX4hm2f6DXqzlEODc=";
 
 /// Empty if the scenario names no size, or nothing was measured.
 pub fn body(record: &Record) -> String {
@@ -22,8 +22,9 @@ pub fn body(record: &Record) -> String {
         return String::new();
     }
     let warning = at_scale::warning(at, &arms)
-        .map_or(String::new(), |text| format!("<p class=\"extrapolated\"><strong>{}</strong></p>", escape(&text)));
-    let sentence = at_scale::sentence(at, &arms).map_or(String::new(), |text| format!("<p>{}</p>", escape(&text)));
+        .map_or(String::new(), |text| format!("<p class=\"extrapolated written\"><strong>{}</strong></p>", escape(&text)));
+    let sentence =
+        at_scale::sentence(at, &arms).map_or(String::new(), |text| format!("<p class=\"written\">{}</p>", escape(&text)));
     format!(
         "<div class=\"scale\">{warning}{sentence}{}<p class=\"note asked\">{}.</p>{}<details><summary>What one client and one message cost</summary>{}</details><p class=\"note\">{}</p></div>",
         form(at, &arms),
@@ -39,7 +40,7 @@ fn form(at: &wirecost_model::scenario::AtScale, arms: &[UnitCosts]) -> String {
     let payload = at.payload.map_or(arms[0].payload_bytes, |size| size.0 as f64);
     let slider = |name: &str, label: &str, [least, most]: [f64; 2], value: f64, shown: &str| {
         format!(
-            "<label>{label} <output name=\"{shown}\"></output><input type=\"range\" name=\"{name}\" min=\"{least}\" max=\"{most}\" step=\"0.05\" value=\"{:.2}\"></label>",
+            "<label>{label} <output name=\"{shown}\"></output><input type=\"range\" name=\"{name}\" min=\"{least}\" max=\"{most}\" step=\"0.05\" value=\"{:.2}\" data-exact=\"{value}\"></label>",
             value.log10()
         )
     };
@@ -92,6 +93,7 @@ fn costs(arm: &UnitCosts) -> String {
         "cpu": arm.server_cpu_us.map(pair),
         "memory": arm.memory_bytes,
         "payload": arm.payload_bytes,
+        "measured": arm.measured,
     })
     .to_string()
 }
