@@ -125,6 +125,16 @@ mod tests {
     }
 
     #[test]
+    fn a_hundred_cells_are_below_a_megabyte() {
+        let many = (1..=20).map(|n| (n * 2).to_string()).collect::<Vec<_>>().join(", ");
+        let run =
+            fixture::of(&format!("{}axes: {{ clients: [{many}] }}\n", fixture::FIVE_ARMS.replace("trials: 6", "trials: 1")));
+        assert_eq!(run.record.plan.cells.len(), 100);
+        let page = render(std::slice::from_ref(&run));
+        assert!(page.len() < 1_000_000, "{} bytes", page.len());
+    }
+
+    #[test]
     fn a_failed_gate_is_louder_than_a_good_number() {
         let good = render(std::slice::from_ref(fixture::run()));
         assert!(!good.contains("class=\"banner\"") && !good.contains("class=\"void\""));
