@@ -12,7 +12,7 @@ for (const section of document.querySelectorAll('.scale')) {
   const value = name => {
     const input = inputs.find(i => i.name === name);
     // A slider that was not moved stands for the scenario's own number.
-    return input.value === input.defaultValue ? Number(input.dataset.exact) : Number((10 ** Number(input.value)).toPrecision(2));
+    return !input.dataset.moved ? Number(input.dataset.exact) : Number((10 ** Number(input.value)).toPrecision(2));
   };
   const size = () => [Math.round(value('clients')), value('rate'), Math.round(value('payload'))];
   const label = ([clients, rate, payload]) => {
@@ -43,5 +43,8 @@ for (const section of document.querySelectorAll('.scale')) {
   };
   label(size());
   form.hidden = false;
-  form.addEventListener('input', update);
+  form.addEventListener('input', event => {
+    event.target.dataset.moved = 'yes';
+    update();
+  });
 }
