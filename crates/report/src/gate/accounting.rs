@@ -38,7 +38,7 @@ pub const ACCOUNTED: Gate = Gate {
 /// Nothing is lost.
 pub const LOST: Gate = Gate {
     name: "lost",
-    what: "no expected delivery failed to arrive, but for those that were missed because a connection was cut on purpose",
+    what: "no expected delivery failed to arrive",
     check: |_, trial| {
         let all = both(trial);
         // Of what its client was cut off from on purpose, losing it is what is looked at.
