@@ -3,12 +3,20 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use wirecost_server::options::ServerOptions;
 use wirecost_server::start;
 
 use crate::http::conformance;
 use crate::support::{run, server};
+
+/// A browser beside them takes both cores, and the official clients have timeouts of their own.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers")
@@ -27,6 +35,7 @@ fn check(output: &Output) {
 
 #[test]
 fn javascript() {
+    let _turn = turn();
     if !folder().join("node_modules/socket.io-client").exists() {
         println!("skipped: the JavaScript clients are not installed; run npm ci in {}", folder().display());
         return;
@@ -52,6 +61,7 @@ const CHROMIUM: &str = "/usr/bin/chromium";
 /// The demonstration page, used as a person would; what is done there stands in `demo.mjs`.
 #[test]
 fn a_person_at_the_demonstration_page() {
+    let _turn = turn();
     if !folder().join("node_modules/playwright-core").exists() || !Path::new(CHROMIUM).exists() {
         println!("skipped: this needs {CHROMIUM}, and playwright-core; run npm ci in {}", folder().display());
         return;
@@ -73,6 +83,7 @@ fn a_person_at_the_demonstration_page() {
 
 #[test]
 fn python() {
+    let _turn = turn();
     let ours = folder().join("venv/bin/python");
     let python = if ours.exists() { ours } else { "python3".into() };
     run(async {
