@@ -155,8 +155,9 @@ fn run_in(dir: &Path, text: &str, flags: &[&str]) -> Output {
 }
 
 fn record(dir: &Path) -> Option<Record> {
-    let folder = std::fs::read_dir(dir.join("results")).ok()?.next()?.ok()?.path();
-    serde_json::from_str(&std::fs::read_to_string(folder.join("record.json")).ok()?).ok()
+    // Beside the record's folder there is an index.
+    let mut folders = std::fs::read_dir(dir.join("results")).ok()?.map(|entry| entry.unwrap().path().join("record.json"));
+    serde_json::from_str(&std::fs::read_to_string(folders.find(|file| file.exists())?).ok()?).ok()
 }
 
 /// What was said, and what is kept.

@@ -128,9 +128,12 @@ const browser = await chromium.launch({
     '--disable-background-networking', '--disable-component-update', '--disable-sync'],
 });
 const problems = [];
-for (const file of pages) {
-  for (const view of VIEWS) await look(browser, join(dir, file), view, problems, pictures);
-}
+// Two at a time: each page has a process of its own.
+const looks = pages.flatMap(file => VIEWS.map(view => ({ file, view })));
+const work = async () => {
+  for (let next; (next = looks.shift()); ) await look(browser, join(dir, next.file), next.view, problems, pictures);
+};
+await Promise.all([work(), work()]);
 await browser.close();
 problems.forEach(problem => console.log(problem));
 console.log(`${pages.length} pages, ${VIEWS.length} views each, ${problems.length} problems; pictures in ${pictures}`);
