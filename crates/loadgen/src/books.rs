@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use wirecost_model::ledger::{Counters, Flow};
 use wirecost_probe::meter::Meter;
-use wirecost_probe::segments::{self, ConnectionAccount, End, Ending, SegmentAccount, Settled};
+use wirecost_probe::segments::{self, ConnectionAccount, End, Ending, Settled};
 use wirecost_probe::tcp_info::TcpInfo;
 
 /// How long a connection may take to end. Longer than any trial waits for it; what is left then is reset.
@@ -205,21 +205,8 @@ impl Entry {
     }
 
     fn counters(&self, bytes: Flow, account: Option<&ConnectionAccount>) -> Counters {
-        let own = Counters { connections: 1, plain_bytes: bytes, socket_bytes: bytes, ..Counters::default() };
-        let Some(account) = account else { return own };
-        let flow = |of: fn(&SegmentAccount) -> u64| Flow { up: of(&account.to_server), down: of(&account.to_client) };
-        Counters {
-            data_segments: flow(|s| s.data_segments),
-            ack_segments: flow(|s| s.pure_acks),
-            control_segments: flow(|s| s.syn + s.fin + s.rst),
-            data_header_bytes: flow(|s| s.data_header_bytes),
-            ack_bytes: flow(|s| s.ack_bytes + s.dsack_bytes),
-            dsack_bytes: flow(|s| s.dsack_bytes),
-            control_bytes: flow(|s| s.control_bytes),
-            retransmit_segments: flow(|s| s.retransmitted_segments),
-            retransmit_bytes: flow(|s| s.retransmitted_bytes + s.retransmitted_header_bytes),
-            ..own
-        }
+        let kernel = account.map(ConnectionAccount::counters).unwrap_or_default();
+        Counters { connections: 1, plain_bytes: bytes, socket_bytes: bytes, ..kernel }
     }
 }
 

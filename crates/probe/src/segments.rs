@@ -77,6 +77,8 @@
 
 use std::ops::AddAssign;
 
+use wirecost_model::ledger::{Counters, Flow};
+
 use crate::tcp_info::{TcpInfo, TcpState};
 
 mod close;
@@ -236,6 +238,26 @@ pub struct ConnectionAccount {
     pub to_client: SegmentAccount,
     /// What may make the figures inexact.
     pub doubts: Doubts,
+}
+
+impl ConnectionAccount {
+    /// The kernel's share of a ledger's counters, whichever end was read.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let flow = |of: fn(&SegmentAccount) -> u64| Flow { up: of(&self.to_server), down: of(&self.to_client) };
+        Counters {
+            data_segments: flow(|s| s.data_segments),
+            ack_segments: flow(|s| s.pure_acks),
+            control_segments: flow(|s| s.syn + s.fin + s.rst),
+            data_header_bytes: flow(|s| s.data_header_bytes),
+            ack_bytes: flow(|s| s.ack_bytes + s.dsack_bytes),
+            dsack_bytes: flow(|s| s.dsack_bytes),
+            control_bytes: flow(|s| s.control_bytes),
+            retransmit_segments: flow(|s| s.retransmitted_segments),
+            retransmit_bytes: flow(|s| s.retransmitted_bytes + s.retransmitted_header_bytes),
+            ..Counters::default()
+        }
+    }
 }
 
 impl ConnectionAccount {

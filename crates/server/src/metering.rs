@@ -17,9 +17,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::net::TcpStream;
 use wirecost_model::control::HeadSample;
-use wirecost_model::ledger::{Counters, Flow};
+use wirecost_model::ledger::Counters;
 use wirecost_model::rng::Rng;
-use wirecost_probe::segments::{ConnectionAccount, SegmentAccount, Settled};
+use wirecost_probe::segments::Settled;
 
 pub use connection::ConnectionMeter;
 pub use exchange::{Exchange, Outcome};
@@ -117,22 +117,5 @@ impl Metering {
 
     fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The kernel's share of the counters of one connection.
-fn kernel(account: &ConnectionAccount) -> Counters {
-    let flow = |of: fn(&SegmentAccount) -> u64| Flow { up: of(&account.to_server), down: of(&account.to_client) };
-    Counters {
-        data_segments: flow(|s| s.data_segments),
-        ack_segments: flow(|s| s.pure_acks),
-        control_segments: flow(|s| s.syn + s.fin + s.rst),
-        data_header_bytes: flow(|s| s.data_header_bytes),
-        ack_bytes: flow(|s| s.ack_bytes + s.dsack_bytes),
-        dsack_bytes: flow(|s| s.dsack_bytes),
-        control_bytes: flow(|s| s.control_bytes),
-        retransmit_segments: flow(|s| s.retransmitted_segments),
-        retransmit_bytes: flow(|s| s.retransmitted_bytes + s.retransmitted_header_bytes),
-        ..Counters::default()
     }
 }

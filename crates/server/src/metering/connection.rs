@@ -12,7 +12,6 @@ use wirecost_probe::meter::Meter;
 use wirecost_probe::segments::{self, End, Ending, Settled};
 use wirecost_probe::tcp_info::{self, TcpInfo};
 
-use super::kernel;
 use super::samples::{Sampler, Samples};
 
 /// What the server is doing with a connection, as far as deadlines and books need to know.
@@ -204,7 +203,7 @@ impl ConnectionMeter {
     pub(super) fn counters(&self) -> Counters {
         let mut counters = self.own_counters();
         if let Ok(info) = TcpInfo::read(self.socket.as_fd()) {
-            counters += kernel(&segments::account(&info, Ending::Open, End::Server));
+            counters += segments::account(&info, Ending::Open, End::Server).counters();
         }
         fit(&mut counters);
         counters
@@ -221,7 +220,7 @@ impl ConnectionMeter {
         }
         if let Some(settled) = settled {
             let account = settled.account();
-            counters += kernel(&account);
+            counters += account.counters();
             // What came after the last read was on the wire all the same; what was never sent was not.
             counters.socket_bytes.up += settled.drained_bytes;
             counters.socket_bytes.down = counters.socket_bytes.down.min(account.to_client.payload_bytes);
