@@ -128,6 +128,12 @@ impl Flow {
             Direction::Down => self.down,
         }
     }
+    fn get_mut(&mut self, direction: Direction) -> &mut u64 {
+        match direction {
+            Direction::Up => &mut self.up,
+            Direction::Down => &mut self.down,
+        }
+    }
     /// Both.
     pub fn total(self) -> u64 {
         self.up + self.down
@@ -161,10 +167,8 @@ macro_rules! counters {
         }
 
         impl Counters {
-            /// The lesser of each pair. Readings taken while requests are under way may be ahead of a later one by a head
-            /// whose class was not known yet; held to the later one, phases add up to the whole.
-            #[must_use]
-            pub fn at_most(self, later: Counters) -> Counters {
+            /// The lesser of each pair.
+            fn least(self, later: Counters) -> Counters {
                 Counters { $($field: Minus::least(self.$field, later.$field),)* }
             }
         }
@@ -254,6 +258,30 @@ counters! {
 }
 
 impl Counters {
+    /// A reading held to a `later` one, so that phases add up to the whole. Taken while requests are under way it may be ahead
+    /// in a layer: by a head whose class was not known yet, and by bytes that were read but not yet told to be a head, which a
+    /// subtraction would call framing. What is ahead is left to the phase in which it got its name.
+    #[must_use]
+    pub fn at_most(self, later: Counters) -> Counters {
+        let mut held = self.least(later);
+        for direction in [Direction::Up, Direction::Down] {
+            let of = |flow: Flow| flow.get(direction);
+            let named = of(held.head_bytes) + of(held.empty_head_bytes) + of(held.payload_bytes);
+            let plain = of(held.plain_bytes).min(named + later.layer(Layer::Framing, direction));
+            let below = plain + of(held.tls_handshake_bytes) + later.layer(Layer::TlsRecord, direction);
+            let socket = of(held.socket_bytes).min(below);
+            *held.plain_bytes.get_mut(direction) = plain;
+            *held.socket_bytes.get_mut(direction) = socket;
+        }
+        held
+    }
+
+    /// The bytes of all layers, both directions.
+    pub fn all_layers_bytes(&self) -> u64 {
+        let of = |direction| Layer::ALL.map(|layer| self.layer(layer, direction)).iter().sum::<u64>();
+        of(Direction::Up) + of(Direction::Down)
+    }
+
     /// The bytes of one layer and direction. The one place where overhead is a subtraction.
     pub fn layer(&self, layer: Layer, direction: Direction) -> u64 {
         let get = |flow: Flow| flow.get(direction);
@@ -370,6 +398,13 @@ impl InterfaceAccount {
     }
 }
 
+/// Holds every reading to those after it ([`Counters::at_most`]): then the differences add up to the last.
+pub fn hold(readings: &mut [Counters]) {
+    for earlier in (0..readings.len().saturating_sub(1)).rev() {
+        readings[earlier] = readings[earlier].at_most(readings[earlier + 1]);
+    }
+}
+
 /// Bytes by layer, phase and direction, and the counts beside them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ledger {
@@ -450,12 +485,61 @@ mod tests {
         let reading = |head, empty| Counters {
             head_bytes: Flow { up: head, down: 0 },
             empty_head_bytes: Flow { up: empty, down: 0 },
+            plain_bytes: Flow { up: 175, down: 0 },
+            socket_bytes: Flow { up: 175, down: 0 },
             ..Counters::default()
         };
         // A parked request of 75 bytes counts as a head until its answer is known to be empty.
         let (early, late) = (reading(175, 0), reading(100, 75));
-        let sum = (early.at_most(late) - Counters::default()).head_bytes.up + (late - early.at_most(late)).head_bytes.up;
-        assert_eq!(sum, late.head_bytes.up);
+        let held = early.at_most(late);
+        assert_eq!((held.head_bytes.up, held.layer(Layer::Framing, Direction::Up)), (100, 0));
+        assert_eq!(held.all_layers_bytes() + (late - held).all_layers_bytes(), 175);
+        // And it is framing, by subtraction, while it has been read and is not counted yet.
+        let early = reading(100, 0);
+        assert_eq!(early.layer(Layer::Framing, Direction::Up), 75);
+        let held = early.at_most(late);
+        assert_eq!(held.all_layers_bytes() + (late - held).all_layers_bytes(), 175);
+    }
+
+    /// One way's `[payload, heads, empty heads, framing, TLS records, TLS handshake]`.
+    fn flowing(layers: [u64; 6]) -> Counters {
+        let [payload, head, empty, framing, records, handshake] = layers;
+        let up = |bytes| Flow { up: bytes, down: bytes / 3 };
+        let plain = [payload, head, empty, framing].map(up).into_iter().fold(Flow::default(), |mut sum, flow| {
+            sum += flow;
+            sum
+        });
+        let mut socket = plain;
+        socket += up(records);
+        socket += up(handshake);
+        Counters {
+            payload_bytes: up(payload),
+            head_bytes: up(head),
+            empty_head_bytes: up(empty),
+            plain_bytes: plain,
+            socket_bytes: socket,
+            tls_handshake_bytes: up(handshake),
+            ..Counters::default()
+        }
+    }
+
+    proptest::proptest! {
+        /// Whatever readings say, in whatever order they are ahead of each other: nothing is counted twice, nothing is left out.
+        #[test]
+        fn phases_add_up_to_the_last_reading(readings in proptest::collection::vec(proptest::array::uniform6(0u64..2000), 1..7)) {
+            let mut readings: Vec<Counters> = readings.into_iter().map(flowing).collect();
+            let last = *readings.last().unwrap();
+            hold(&mut readings);
+            let mut before = Counters::default();
+            let mut sums = [0; Layer::ALL.len()];
+            for reading in readings {
+                for (sum, layer) in sums.iter_mut().zip(Layer::ALL) {
+                    *sum += (reading - before).layer(layer, Direction::Up);
+                }
+                before = reading;
+            }
+            proptest::prop_assert_eq!(sums, Layer::ALL.map(|layer| last.layer(layer, Direction::Up)));
+        }
     }
 
     #[test]

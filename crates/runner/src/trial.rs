@@ -14,7 +14,7 @@ use wirecost_model::control::{
 };
 use wirecost_model::histogram::Histogram;
 use wirecost_model::hlog::Tagged;
-use wirecost_model::ledger::{Carried, Counters, Direction, InterfaceAccount, Layer, Ledger, Phase};
+use wirecost_model::ledger::{self, Carried, Counters, InterfaceAccount, Ledger, Phase};
 use wirecost_model::record::{MachineCost, ProcessCost, Trial};
 use wirecost_model::scenario::{Wire, Workload};
 use wirecost_model::transport::{Initiative, TransportKind};
@@ -522,9 +522,7 @@ impl Sum<'_> {
         let Readings { before, connected, window, drained, .. } = &self.readings;
         let borders = [before, connected, &window.from, &window.to, drained, &self.report.reading];
         let mut counters = borders.map(|reading| reading.counters);
-        for earlier in (0..counters.len() - 1).rev() {
-            counters[earlier] = counters[earlier].at_most(counters[earlier + 1]);
-        }
+        ledger::hold(&mut counters);
         let mut marks = self.readings.carried.clone();
         marks.push(self.wire_end);
         let mut ledger = Ledger::default();
@@ -540,14 +538,12 @@ impl Sum<'_> {
             let mut all = self.report.reading.counters;
             // On the wire, and in no phase of anybody's message.
             all += self.publisher.unwrap_or_default();
-            let both = [Direction::Up, Direction::Down];
-            let bytes: u64 = both.iter().flat_map(|d| Layer::ALL.map(|layer| all.layer(layer, *d))).sum();
             let frames = [all.data_segments, all.ack_segments, all.control_segments, all.retransmit_segments];
             InterfaceAccount {
                 frames: wire.sent_packets,
                 bytes: wire.sent_bytes,
                 ledger_frames: frames.iter().map(|flow| flow.total()).sum(),
-                ledger_bytes: bytes + if self.order.miscount { wire.sent_packets } else { 0 },
+                ledger_bytes: all.all_layers_bytes() + if self.order.miscount { wire.sent_packets } else { 0 },
                 out_of_order_segments: stack.out_of_order_segments,
                 stray_resets: stack.resets_sent.saturating_sub(stack.resets_by_sockets),
                 dsacks: stack.dsacks_sent,

@@ -57,7 +57,7 @@ pub const RESIDUAL: Gate = Gate {
 /// No layer is the result of a subtraction that stopped at zero.
 pub const LAYERS: Gate = Gate {
     name: "layers",
-    what: "each layer holds at least the one above it: socket ≥ above TLS ≥ heads and payload",
+    what: "each layer holds at least the one above it: socket ≥ above TLS ≥ heads and payload; and the phases add up",
     check: layers,
 };
 
@@ -85,6 +85,15 @@ fn layers(_: &Cell, trial: &Trial) -> Finding {
                     count(payload)
                 ),
                 "something was counted twice: please report it with the record",
+            );
+        }
+    }
+    if let Some(interface) = trial.ledger.interface {
+        let phases = trial.ledger.bytes(|_| true) + trial.publisher.map_or(0, |publisher| publisher.all_layers_bytes());
+        if phases != interface.ledger_bytes {
+            return Finding::failed(
+                format!("the phases add up to {} B, the whole trial to {} B", count(phases), count(interface.ledger_bytes)),
+                "something was counted in two phases or in none: please report it with the record",
             );
         }
     }
@@ -119,5 +128,6 @@ mod tests {
         assert_eq!(outcome(&LAYERS, "sse", |_, t| t.ledger.phases[1].counters.payload_bytes.down += 1_000_000_000), Failed);
         assert_eq!(outcome(&LAYERS, "sse", |_, t| t.ledger.phases[1].counters.tls_handshake_bytes.up += 1_000_000_000), Failed);
         assert_eq!(outcome(&LAYERS, "sse", |_, t| t.ledger.phases.clear()), Failed);
+        assert_eq!(outcome(&LAYERS, "sse", |_, t| t.ledger.entries[0].bytes += 1), Failed);
     }
 }
