@@ -5,6 +5,7 @@
 //! | [`clock`] | monotonic nanoseconds, and waking a thread on time |
 //! | [`timer`] | the same for an async task |
 //! | [`meter`] | a byte-counting wrapper around any tokio stream |
+//! | [`shared_stream`] | a socket that a library uses and the books may ask about after it |
 //! | [`tcp_info`] | what the kernel knows about one connection |
 //! | [`sockets`] | what must hold on every connection of this process |
 //! | [`segments`] | from that to frames and bytes on the interface, and the close that makes it exact |
@@ -46,6 +47,7 @@ pub mod namespace;
 pub mod netstat;
 pub mod process;
 pub mod segments;
+pub mod shared_stream;
 pub mod sockets;
 pub mod tcp_info;
 pub mod timer;

@@ -10,9 +10,6 @@ use wirecost_probe::{affinity, limits, namespace};
 /// Descriptors that a process needs beside its connections.
 const SPARE_DESCRIPTORS: u64 = 64;
 
-/// Descriptors of one connection on the server: the socket and the handle by which its last segments are counted.
-const SERVER_DESCRIPTORS: u64 = 2;
-
 /// Local ports of one address towards one server port, with Linux's default range.
 const PORTS: u64 = 28_000;
 
@@ -47,7 +44,7 @@ pub fn check(plan: &Plan, scenario_dir: &Path) -> Result<Ground, Vec<String>> {
                  ask for at most {} clients, or raise the limit (`ulimit -Hn`, LimitNOFILE=)",
                 cell.clients,
                 cell.config.name,
-                (hard.saturating_sub(SPARE_DESCRIPTORS)) / SERVER_DESCRIPTORS
+                hard.saturating_sub(SPARE_DESCRIPTORS)
             ));
         }
     }
@@ -116,7 +113,7 @@ fn is_there(program: &str, dir: &Path) -> bool {
 }
 
 fn descriptors(cell: &Cell) -> u64 {
-    u64::from(cell.clients) * SERVER_DESCRIPTORS + SPARE_DESCRIPTORS
+    u64::from(cell.clients) + SPARE_DESCRIPTORS
 }
 
 /// The last core for the server, which has one thread for everything, and the others for the load generator;

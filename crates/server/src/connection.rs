@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use wirecost_model::ledger::Flow;
 use wirecost_probe::meter::MeteredStream;
 use wirecost_probe::segments::{self, End, Ending, Settled};
+use wirecost_probe::shared_stream::SharedStream;
 
 use crate::context::{Context, Shared};
 use crate::handshake::HandshakeScan;
@@ -63,7 +64,8 @@ pub async fn run(stream: TcpStream, shared: Arc<Shared>, wiring: Arc<Wiring>, ph
     if stream.set_nodelay(true).is_err() || !stream.nodelay().unwrap_or(false) {
         return;
     }
-    let Ok(meter) = shared.metering.open(&stream, wiring.tls.is_some()) else { return };
+    let (stream, socket) = SharedStream::new(stream);
+    let meter = shared.metering.open(socket, wiring.tls.is_some());
     let context = Context::new(shared.clone(), meter.clone());
     tokio::select! {
         () = serve(stream, &context, &wiring, phase.clone()) => {}
@@ -91,7 +93,7 @@ async fn reached(mut phase: watch::Receiver<Phase>, wanted: Phase) {
     }
 }
 
-async fn serve(stream: TcpStream, context: &Arc<Context>, wiring: &Wiring, phase: watch::Receiver<Phase>) {
+async fn serve(stream: SharedStream, context: &Arc<Context>, wiring: &Wiring, phase: watch::Receiver<Phase>) {
     let meter = &context.meter;
     let raw = MeteredStream::new(StallGuard::new(stream, meter.clone(), wiring.write_timeout), meter.raw().clone());
     let Some(tls) = &wiring.tls else {

@@ -44,18 +44,15 @@ struct Books {
 }
 
 impl Metering {
-    /// Opens the account of a connection that was just accepted. Keeps a duplicate of its descriptor, because the kernel's
-    /// counters must be readable after the library that owns the stream has dropped it.
-    ///
-    /// # Errors
-    /// No descriptor left.
-    pub fn open(&self, stream: &TcpStream, tls: bool) -> std::io::Result<Arc<ConnectionMeter>> {
+    /// Opens the account of a connection that was just accepted. Keeps its socket open, because the kernel's counters must be
+    /// readable after the library that was given the stream has dropped it.
+    pub fn open(&self, socket: Arc<TcpStream>, tls: bool) -> Arc<ConnectionMeter> {
         let mut books = self.books();
         let id = books.opened;
-        let meter = Arc::new(ConnectionMeter::new(id, stream, tls, self.samples.clone())?);
+        let meter = Arc::new(ConnectionMeter::new(id, socket, tls, self.samples.clone()));
         books.opened += 1;
         books.live.insert(id, meter.clone());
-        Ok(meter)
+        meter
     }
 
     /// Closes an account with the last reading of the kernel's counters, where there is one.

@@ -20,7 +20,7 @@ pub struct ServerOptions {
     pub ring_messages: usize,
     /// Payload bytes that a room keeps.
     pub ring_bytes: usize,
-    /// Connections at one time; more are accepted and closed at once. Each takes two file descriptors.
+    /// Connections at one time; more are accepted and closed at once. Each takes one file descriptor.
     pub max_connections: usize,
     /// How long a write may make no progress before the connection is dropped.
     pub write_timeout: Duration,

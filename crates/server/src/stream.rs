@@ -2,7 +2,7 @@
 //! samples of heads.
 //!
 //! ```text
-//! TcpStream → StallGuard → MeteredStream (raw) [→ HandshakeScan → TLS → MeteredStream (plain)] → Tap → HTTP or WebSocket
+//! SharedStream → StallGuard → MeteredStream (raw) [→ HandshakeScan → TLS → MeteredStream (plain)] → Tap → HTTP or WebSocket
 //! ```
 //!
 //! Nothing here buffers or copies (but for the samples), and vectored writes stay vectored.
@@ -224,7 +224,7 @@ mod tests {
     async fn meter() -> Arc<ConnectionMeter> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        Metering::default().open(&stream, false).unwrap()
+        Metering::default().open(Arc::new(stream), false)
     }
 
     async fn tapped() -> (Tapped, DuplexStream, Arc<ConnectionMeter>) {

@@ -15,8 +15,8 @@ use wirecost_server::server::start;
 /// How many there are to be.
 const WANTED: usize = 10_000;
 
-/// Descriptors of one in this process: two of the server's, one of the client's.
-const DESCRIPTORS_EACH: usize = 3;
+/// Descriptors of one in this process: the server's and the client's.
+const DESCRIPTORS_EACH: usize = 2;
 
 /// Descriptors for everything else.
 const DESCRIPTORS_SPARE: usize = 200;

@@ -40,8 +40,9 @@ impl Settled {
 /// kernel has seen the last segment of it; then reads its counters.
 ///
 /// Call it when the protocol above has nothing left to say and *before* the descriptor is closed. Closing it afterwards
-/// sends nothing. Where a library owns the stream and drops it when it likes, keep a duplicate of the descriptor
-/// ([`BorrowedFd::try_clone_to_owned`]) from the beginning and settle that: the connection lives as long as one of them.
+/// sends nothing. Where a library owns the stream and drops it when it likes, give it a
+/// [`SharedStream`](crate::shared_stream::SharedStream), or keep a duplicate of the descriptor, and settle the other handle: the
+/// connection lives as long as one of them.
 ///
 /// `read_bytes` is what was read from the socket so far (a [`Meter`](crate::meter::Meter) directly on it knows). It is
 /// needed to tell an orderly end from a reset if an earlier read or write may have met the error already, since the

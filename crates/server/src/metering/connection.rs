@@ -1,7 +1,7 @@
 //! What one connection has carried: meters on its streams, the kernel's counters, and what adapters say heads and payloads
 //! are. Where a byte belongs is decided in [`super::exchange`]; here it is kept and added up.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -32,7 +32,7 @@ pub enum Stage {
 #[derive(Debug)]
 pub struct ConnectionMeter {
     id: u64,
-    socket: OwnedFd,
+    socket: Arc<TcpStream>,
     raw: Arc<Meter>,
     plain: Arc<Meter>,
     tls: bool,
@@ -56,14 +56,14 @@ pub(super) struct Tally {
 }
 
 impl ConnectionMeter {
-    pub(super) fn new(id: u64, stream: &TcpStream, tls: bool, samples: Arc<Samples>) -> std::io::Result<ConnectionMeter> {
+    pub(super) fn new(id: u64, socket: Arc<TcpStream>, tls: bool, samples: Arc<Samples>) -> ConnectionMeter {
         let raw = Meter::new();
         // Without TLS the two streams are one, and so are the meters.
         let plain = if tls { Meter::new() } else { raw.clone() };
         let tally = Tally { counted: Counters { connections: 1, ..Counters::default() }, answers_bytes: 0 };
-        Ok(ConnectionMeter {
+        ConnectionMeter {
             id,
-            socket: stream.as_fd().try_clone_to_owned()?,
+            socket,
             raw,
             plain,
             tls,
@@ -75,7 +75,7 @@ impl ConnectionMeter {
             tally: Mutex::new(tally),
             sampler: Sampler::new(samples),
             cut: Notify::new(),
-        })
+        }
     }
 
     pub(super) fn id(&self) -> u64 {
@@ -93,7 +93,7 @@ impl ConnectionMeter {
     }
 
     /// The socket, for reading its counters and for settling it.
-    pub fn socket(&self) -> &OwnedFd {
+    pub fn socket(&self) -> &Arc<TcpStream> {
         &self.socket
     }
 

@@ -107,7 +107,7 @@ mod tests {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let stream = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
             let metering = Metering::default();
-            let meter = metering.open(&stream, false).unwrap();
+            let meter = metering.open(Arc::new(stream), false);
             let hub = Hub::new(HubOptions { ring_messages: 2, ..HubOptions::default() });
             let mut body = PushBody::new(hub.reader("r", None).unwrap(), &FORMAT, meter);
             let publish = |text: &'static str| hub.room("r").unwrap().publish(text.into()).unwrap().wake();
