@@ -197,32 +197,39 @@ impl Context {
 }
 
 /// Lives one client's life. `connected` is told once, when the client is ready or has failed to become so.
+///
+/// Boxed, each transport's for itself: a task has room for the largest of all that it may become.
 pub(crate) async fn live(context: Context, connected: impl FnOnce(Result<(), String>)) {
     if context.target.protocol == Protocol::Null {
-        return drive::<Null>(context, connected).await;
+        return Box::pin(drive::<Null>(context, connected)).await;
     }
     if context.target.foreign.is_some() {
         return match context.target.arm.transport {
-            TransportKind::ShortPoll | TransportKind::LongPoll => drive::<foreign::poll::Poll>(context, connected).await,
-            TransportKind::HttpStream | TransportKind::Sse => drive::<foreign::stream::Stream>(context, connected).await,
-            TransportKind::Websocket => drive::<foreign::frames::Frames>(context, connected).await,
-            TransportKind::SocketIo => drive::<SocketIo>(context, connected).await,
+            TransportKind::ShortPoll | TransportKind::LongPoll => {
+                Box::pin(drive::<foreign::poll::Poll>(context, connected)).await
+            }
+            TransportKind::HttpStream | TransportKind::Sse => {
+                Box::pin(drive::<foreign::stream::Stream>(context, connected)).await
+            }
+            TransportKind::Websocket => Box::pin(drive::<foreign::frames::Frames>(context, connected)).await,
+            TransportKind::SocketIo => Box::pin(drive::<SocketIo>(context, connected)).await,
         };
     }
     match context.target.arm.transport {
-        TransportKind::ShortPoll => drive::<HttpSession<ShortPoll>>(context, connected).await,
-        TransportKind::LongPoll => drive::<HttpSession<LongPoll>>(context, connected).await,
-        TransportKind::HttpStream => drive::<HttpSession<HttpStream>>(context, connected).await,
-        TransportKind::Sse => drive::<HttpSession<Sse>>(context, connected).await,
-        TransportKind::Websocket => drive::<Websocket>(context, connected).await,
-        TransportKind::SocketIo => drive::<SocketIo>(context, connected).await,
+        TransportKind::ShortPoll => Box::pin(drive::<HttpSession<ShortPoll>>(context, connected)).await,
+        TransportKind::LongPoll => Box::pin(drive::<HttpSession<LongPoll>>(context, connected)).await,
+        TransportKind::HttpStream => Box::pin(drive::<HttpSession<HttpStream>>(context, connected)).await,
+        TransportKind::Sse => Box::pin(drive::<HttpSession<Sse>>(context, connected)).await,
+        TransportKind::Websocket => Box::pin(drive::<Websocket>(context, connected)).await,
+        TransportKind::SocketIo => Box::pin(drive::<SocketIo>(context, connected)).await,
     }
 }
 
 async fn drive<S: Connect>(context: Context, connected: impl FnOnce(Result<(), String>)) {
     let begun_ns = now_ns();
     let shared = Rc::clone(&context.shared);
-    let session = match S::connect(&context).await {
+    // What is done once is boxed, so that a client holds no room for it while it lives.
+    let session = match Box::pin(S::connect(&context)).await {
         Ok(session) => session,
         Err(error) => {
             shared.recorder.borrow_mut().error(error.to_string());
@@ -240,7 +247,7 @@ async fn drive<S: Connect>(context: Context, connected: impl FnOnce(Result<(), S
         shared.recorder.borrow_mut().error(error.to_string());
         shared.ended.set(shared.ended.get() + 1);
     }
-    session.close().await;
+    Box::pin(session.close()).await;
 }
 
 /// What a client still has to send: due times, ns of the clock, in order.
@@ -316,7 +323,7 @@ async fn open_loop<S: Connect>(mut session: S, mut context: Context) -> (S, Resu
                         }
                         let again = tokio::select! { biased;
                             () = &mut closing => break Ok(()),
-                            again = connect_again(&session, &context, come_back) => again,
+                            again = Box::pin(connect_again(&session, &context, come_back)) => again,
                         };
                         match again {
                             Ok(again) => session = again,

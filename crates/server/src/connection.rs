@@ -150,9 +150,10 @@ where
     {
         let stopping = reached(phase, Phase::Stopping);
         let (stream, early, context) = (parts.io.into_inner(), parts.read_buf, context.clone());
+        // Boxed: a task has room for the largest of all that it may become, and most connections never become these.
         match becoming {
-            Becoming::Plain(plan) => session::serve(stream, early, plan, context, stopping).await,
-            Becoming::Engine(plan) => socket_io::websocket::serve(stream, early, plan, context, stopping).await,
+            Becoming::Plain(plan) => Box::pin(session::serve(stream, early, plan, context, stopping)).await,
+            Becoming::Engine(plan) => Box::pin(socket_io::websocket::serve(stream, early, plan, context, stopping)).await,
         }
     }
 }

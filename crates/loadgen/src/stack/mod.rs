@@ -9,6 +9,7 @@ pub mod headers;
 pub mod lean;
 pub mod standard;
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,7 +89,7 @@ pub(crate) enum Http {
 impl Http {
     /// A client of the target's server, configured as its arm says. A stack whose connections can be looked at counts
     /// them into `meter` and tells `stages` how long they took to open.
-    pub fn new(target: &Target, meter: Arc<Meter>, stages: StageSink) -> Result<Http, TransportError> {
+    pub fn new(target: &Rc<Target>, meter: Arc<Meter>, stages: StageSink) -> Result<Http, TransportError> {
         Ok(match target.arm.stack {
             Stack::Standard => Http::Standard(standard::http::Http::new(target)?),
             Stack::Lean => Http::Lean(lean::http::Http::new(target, meter, stages)?),

@@ -33,7 +33,7 @@ const COPIED_BODY_BYTES: usize = 4 << 10;
 pub(crate) struct Http(Rc<Client>);
 
 struct Client {
-    target: Target,
+    target: Rc<Target>,
     tls: Option<Arc<ClientConfig>>,
     requests: Requests,
     keep_alive: bool,
@@ -87,10 +87,10 @@ fn timed_out(limit: Duration) -> TransportError {
 
 impl Http {
     /// A client of the target's server, configured as its arm says.
-    pub fn new(target: &Target, meter: Arc<Meter>, stages: StageSink) -> Result<Http, TransportError> {
+    pub fn new(target: &Rc<Target>, meter: Arc<Meter>, stages: StageSink) -> Result<Http, TransportError> {
         let tls = target.tls().map_err(|e| TransportError::Http(e.to_string()))?;
         let requests = Requests::new(target);
-        let (target, keep_alive) = (target.clone(), target.arm.keep_alive);
+        let (target, keep_alive) = (Rc::clone(target), target.arm.keep_alive);
         let (keep, begun, idle) = Default::default();
         Ok(Http(Rc::new(Client { target, tls, requests, keep_alive, keep, begun, meter, stages, idle })))
     }

@@ -79,7 +79,8 @@ impl WebSocket {
         }
         stream.write_all(&output).await?;
         stream.flush().await?;
-        output.clear();
+        // Most clients never say as much again.
+        output = Vec::new();
         let head_bytes = loop {
             if let Some(bytes) = upgrade::answer_bytes(&input.buffer, &accept)? {
                 break bytes;

@@ -58,6 +58,8 @@ where
         true => WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await,
         false => WebSocketStream::from_partially_read(stream, early.to_vec(), Role::Server, Some(config)).await,
     };
+    // It keeps the buffer that the HTTP library read into.
+    drop(early);
     let (session, stage) = match plan {
         Plan::Open(wanted) => (wanted.open(true, &context), Stage::Carrying),
         Plan::Upgrade(session) => (Some(session).filter(|session| session.begin_upgrade()), Stage::Silent),

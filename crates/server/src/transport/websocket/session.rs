@@ -25,7 +25,7 @@ use crate::hub::{Limit, Reader};
 use crate::request_body::MAX_MESSAGE_BYTES;
 
 /// Read at once. The library's default of 128 KiB costs every connection that much memory, and is slower.
-pub const READ_BUFFER_BYTES: usize = 8 << 10;
+pub const READ_BUFFER_BYTES: usize = 4 << 10;
 
 /// Gathered before a write: a TLS record's worth.
 pub const WRITE_BUFFER_BYTES: usize = 16 << 10;
@@ -66,6 +66,8 @@ where
         false => WebSocketStream::from_partially_read(stream, early.to_vec(), Role::Server, Some(config)).await,
     };
     let opcode = OpCode::Data(if is_binary { Data::Binary } else { Data::Text });
+    // It keeps the buffer that the HTTP library read into: 8 KiB a connection for as long as it lives.
+    drop(early);
     let is_echo = reader.is_none();
     let mut session = Session { socket, reader, is_echo, opcode, context, unflushed: false, said_goodbye: false };
     let mut stopping = pin!(stopping);

@@ -1,5 +1,6 @@
 //! Answers in every form, cut at every byte; connections kept, closed, broken and opened again.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -319,7 +320,8 @@ async fn an_answer_that_never_comes_is_given_up_and_a_held_one_later() {
 #[tokio::test]
 async fn a_request_under_way_fits_where_allocation_is_fast() {
     let peer = Peer::new().await;
-    let http = crate::stack::Http::new(&peer.target(arm(Stack::Lean)), peer.meter.clone(), peer.sink()).expect("a client");
+    let http =
+        crate::stack::Http::new(&Rc::new(peer.target(arm(Stack::Lean))), peer.meter.clone(), peer.sink()).expect("a client");
     let bytes = [size_of_val(&http.get("/", &[], Duration::ZERO)), size_of_val(&http.post("/", &[], Bytes::new()))];
     // glibc keeps freed pieces of up to 1032 bytes at hand; transports add a path and a little of their own.
     assert!(bytes.iter().all(|&bytes| bytes < 900), "{bytes:?}");

@@ -62,7 +62,7 @@ impl Peer {
     }
 
     fn client_with(&self, arm: ArmConfig) -> Http {
-        Http::new(&self.target(arm), Arc::clone(&self.meter), self.sink()).expect("a plain client")
+        Http::new(&Rc::new(self.target(arm)), Arc::clone(&self.meter), self.sink()).expect("a plain client")
     }
 
     async fn accept(&self) -> TcpStream {

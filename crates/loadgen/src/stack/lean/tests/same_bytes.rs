@@ -1,5 +1,6 @@
 //! What a server sees of the two stacks is the same, to the byte: captured from both on one socket.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -44,7 +45,7 @@ async fn ask(http: &Http, what: Ask) {
 /// The request that `stack` sends for `what`, as it stood on the wire.
 async fn sent(peer: &Peer, stack: Stack, headers: Headers, keep_alive: bool, what: Ask) -> String {
     let arm = wirecost_model::ArmConfig { headers, keep_alive, ..arm(stack) };
-    let http = Http::new(&peer.target(arm), peer.meter.clone(), peer.sink()).expect("a client");
+    let http = Http::new(&Rc::new(peer.target(arm)), peer.meter.clone(), peer.sink()).expect("a client");
     let (request, ()) = tokio::join!(
         async {
             let mut stream = peer.accept().await;

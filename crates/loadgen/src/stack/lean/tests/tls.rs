@@ -1,5 +1,6 @@
 //! The lean stack below TLS: the same answers, both stages timed, and a proper end.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ fn target(peer: &Peer, certificate: Vec<u8>) -> Target {
 async fn requests_over_tls_on_one_connection() {
     let peer = Peer::new().await;
     let (acceptor, certificate) = acceptor();
-    let http = Http::new(&target(&peer, certificate), peer.meter.clone(), peer.sink()).expect("a client");
+    let http = Http::new(&Rc::new(target(&peer, certificate)), peer.meter.clone(), peer.sink()).expect("a client");
     let large = Bytes::from(vec![b'y'; 200_000]);
     let client = async {
         for body in [Bytes::from_static(b"m"), large.clone()] {
