@@ -61,6 +61,7 @@ const COLUMNS: &[Column] = &[
     column("client_cpu_us_per_message", ["CPU per message", "client", "µs"], ["CPU per msg", "client µs"], 1.0, 4),
     column("server_cpu_us_per_client_s", ["CPU per client·s", "server", "µs"], ["CPU", "µs/client·s"], 1.0, 3),
     column("server_kb_per_connection", ["memory per connection", "server", "kB"], ["memory", "kB/conn"], 1.0, 3),
+    column("client_kb_per_connection", ["memory per connection", "client", "kB"], ["memory", "client kB"], 1.0, 8),
     column("kernel_kb_per_connection", ["memory per connection", "kernel", "kB"], ["memory", "kernel kB"], 1.0, 7),
 ];
 

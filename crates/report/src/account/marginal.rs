@@ -46,14 +46,14 @@ fn fits(
         .collect()
 }
 
-/// CPU time over messages: µs a second against messages a second, so the slope is µs per message. Empty without an axis of
-/// rates.
+/// CPU time over messages: µs a second against messages a second, so the slope is µs per message. Along the axis of rates, or
+/// that of clients, each of whom gets messages; empty without either.
 pub fn cpu(record: &Record) -> Vec<Slopes> {
     fn point(cell: &Cell, trial: &Trial, cpu_ns: u64) -> Option<(f64, f64)> {
         let window_s = trial.ledger.duration_ns(Phase::Steady) as f64 / 1e9;
         (cpu_ns > 0 && window_s > 0.0).then_some((messages(cell, trial)? / window_s, cpu_ns as f64 / 1e3 / window_s))
     }
-    let Some(axis) = view::rate_axis(&record.plan) else { return Vec::new() };
+    let axis = view::rate_axis(&record.plan).unwrap_or("clients");
     fits(record, axis, |c, t| point(c, t, t.server.cpu_ns), |c, t| point(c, t, t.client.cpu_ns))
 }
 
@@ -90,7 +90,7 @@ fn range(all: &[Slopes], unit: &str) -> Option<String> {
     Some(if least.title == most.title { of(least) } else { format!("{} and {}", of(least), of(most)) })
 }
 
-/// What one message more costs, least and most; `None` without an axis of rates.
+/// What one message more costs, least and most; `None` without an axis of rates or clients.
 pub fn cpu_sentence(record: &Record) -> Option<String> {
     Some(format!(
         "Of CPU time, one message more costs the server {}; what it does anyway is set aside.",
@@ -110,6 +110,7 @@ fn table(all: &[Slopes], words: [&str; 2], unit: &str, base_unit: &str) -> Optio
             Column::numbers(word, unit),
             Column::numbers("95 % interval", unit),
             Column::numbers("baseline", base_unit),
+            Column::numbers("exponent", ""),
         ]);
     }
     let mut table = Table::new(columns);
@@ -123,13 +124,14 @@ fn table(all: &[Slopes], words: [&str; 2], unit: &str, base_unit: &str) -> Optio
             row.push(fit.map_or("–".into(), |fit| format::number(fit.slope)));
             row.push(interval.unwrap_or_else(|| "–".into()));
             row.push(fit.map_or("–".into(), |fit| format::number(fit.base)));
+            row.push(fit.and_then(|fit| fit.exponent).map_or("–".into(), |p| format::fixed(p, 2)));
         }
         table.push(row);
     }
     (!table.rows.is_empty()).then_some(table)
 }
 
-/// The CPU slopes as a table; `None` without an axis of rates.
+/// The CPU slopes as a table; `None` without an axis of rates or clients.
 pub fn cpu_table(record: &Record) -> Option<Table> {
     table(&cpu(record), ["server", "load generator"], "µs per message", "µs per second")
 }
@@ -140,7 +142,7 @@ pub fn memory_table(record: &Record) -> Option<Table> {
 }
 
 /// What both tables' words mean.
-pub const READING: &str = "Straight lines by least squares through all trials that count, other axes at their last value. The baseline is the line's height at 0: what is used without a message, or without a connection, and is not in the slope. CPU time includes that of the kernel on the process's behalf.";
+pub const READING: &str = "Straight lines by least squares through all trials that count, other axes at their last value. The baseline is the line's height at 0: what is used without a message, or without a connection, and is not in the slope. The exponent p is that of cost ∝ amount^p, where the amount grows tenfold or more: 1 is cost by the piece, less is a baseline or work done in batches, more is cost that grows faster than the amount. CPU time includes that of the kernel on the process's behalf.";
 
 #[cfg(test)]
 mod tests {

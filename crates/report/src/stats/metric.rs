@@ -5,7 +5,7 @@
 
 use wirecost_model::histogram::Latency;
 use wirecost_model::ledger::Counters;
-use wirecost_model::record::Trial;
+use wirecost_model::record::{ProcessCost, Trial};
 use wirecost_model::scenario::Workload;
 use wirecost_model::transport::Initiative;
 use wirecost_model::{Accounting, Cell, Layer, Phase};
@@ -133,6 +133,12 @@ const fn better(way: Better, metric: Metric) -> Metric {
 /// Clients from which on the kernel's memory for their sockets can be told from what it had at hand anyway.
 const LEAST_FOR_KERNEL_MEMORY: u32 = 200;
 
+/// What a process has grown by since before the first client came, for each client.
+fn kb_per_connection(process: &ProcessCost, clients: u32) -> Option<f64> {
+    let read = process.rss_bytes > 0 && process.rss_before_bytes > 0 && clients > 0;
+    read.then(|| (process.rss_bytes as f64 - process.rss_before_bytes as f64) / f64::from(clients) / 1000.0)
+}
+
 /// The registry, in the order of files and tables.
 pub const METRICS: &[Metric] = &[
     main(metric("delivery_p50_ns", "delivery p50", Unit::Nanoseconds, talks, |_, t| delivery(t, 0.5))),
@@ -186,9 +192,11 @@ pub const METRICS: &[Metric] = &[
         per_client_s(t, cpu_us(t.server.cpu_ns)?)
     }),
     main(metric("server_kb_per_connection", "server memory per connection", Unit::Kilobytes, any, |_, t| {
-        let read = t.server.rss_bytes > 0 && t.server.rss_before_bytes > 0 && t.clients_held > 0;
-        read.then(|| (t.server.rss_bytes as f64 - t.server.rss_before_bytes as f64) / f64::from(t.clients_held) / 1000.0)
+        kb_per_connection(&t.server, t.clients_held)
     })),
+    metric("client_kb_per_connection", "load generator memory per connection", Unit::Kilobytes, any, |_, t| {
+        kb_per_connection(&t.client, t.clients_held)
+    }),
     metric("kernel_kb_per_connection", "kernel memory per connection, both ends", Unit::Kilobytes, any, |_, t| {
         let bytes = t.machine.kernel_socket_bytes?;
         // The kernel hands out sockets from pages that it keeps: a few clients fit into what others have given back.

@@ -13,12 +13,28 @@ pub struct Fit {
     pub interval: Option<[f64; 2]>,
     /// y at x = 0: the baseline.
     pub base: f64,
+    /// The exponent p of y ∝ x^p, by the line through the logarithms: 1 where cost grows with x and nothing else, less where
+    /// there is a baseline or work is done in batches, more where it gets dearer. Absent unless x grows tenfold and all y are
+    /// positive.
+    pub exponent: Option<f64>,
     /// Points.
     pub points: usize,
 }
 
 /// The line through points (x, y); `None` if they do not lie at two values of x.
 pub fn fit(points: &[(f64, f64)]) -> Option<Fit> {
+    Some(Fit { exponent: exponent(points), ..line(points)? })
+}
+
+fn exponent(points: &[(f64, f64)]) -> Option<f64> {
+    let least = points.iter().map(|p| p.0).fold(f64::INFINITY, f64::min);
+    let most = points.iter().map(|p| p.0).fold(0.0, f64::max);
+    let fits = least > 0.0 && most >= 9.5 * least && points.iter().all(|p| p.1 > 0.0);
+    let logarithms: Vec<(f64, f64)> = points.iter().map(|p| (p.0.ln(), p.1.ln())).collect();
+    fits.then(|| line(&logarithms)).flatten().map(|line| line.slope)
+}
+
+fn line(points: &[(f64, f64)]) -> Option<Fit> {
     let n = points.len() as f64;
     let mean = |pick: fn(&(f64, f64)) -> f64| points.iter().map(pick).sum::<f64>() / n;
     let (x, y) = (mean(|p| p.0), mean(|p| p.1));
@@ -37,7 +53,7 @@ pub fn fit(points: &[(f64, f64)]) -> Option<Fit> {
         let error = (residuals / (n - 2.0) / spread).sqrt() * student::quantile(0.975, points.len() as u32 - 2);
         [slope - error, slope + error]
     });
-    Some(Fit { slope, interval, base, points: points.len() })
+    Some(Fit { slope, interval, base, exponent: None, points: points.len() })
 }
 
 #[cfg(test)]
@@ -52,6 +68,19 @@ mod tests {
         assert_eq!(fit(&[(1.0, 5.0), (1.0, 7.0)]), None);
         assert_eq!(fit(&[(100.0, 5.0), (101.0, 7.0), (100.0, 5.5)]), None, "one rate, achieved a little differently");
         assert_eq!(fit(&[]), None);
+    }
+
+    #[test]
+    fn the_exponent_is_that_of_the_law() {
+        let law = |base: f64, p: f64| -> Vec<(f64, f64)> {
+            [1.0f64, 3.0, 10.0, 30.0, 100.0].iter().map(|x| (*x, base + 7.0 * x.powf(p))).collect()
+        };
+        for p in [0.5, 1.0, 1.3] {
+            assert!((fit(&law(0.0, p)).unwrap().exponent.unwrap() - p).abs() < 1e-9);
+        }
+        assert!(fit(&law(20.0, 1.0)).unwrap().exponent.unwrap() < 0.9, "a baseline makes it less");
+        assert_eq!(fit(&law(0.0, 1.0)[..2]).unwrap().exponent, None, "x has grown threefold");
+        assert_eq!(fit(&[(1.0, -1.0), (10.0, 5.0), (100.0, 50.0)]).unwrap().exponent, None);
     }
 
     #[test]
