@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use wirecost_model::control::Begin;
 use wirecost_model::envelope::MIN_PAYLOAD_BYTES;
 use wirecost_model::rng::Rng;
-use wirecost_model::{Envelope, TransportKind};
+use wirecost_model::{DepartureWatch, Envelope, TransportKind};
 use wirecost_probe::clock::now_ns;
 use wirecost_probe::meter::Meter;
 
@@ -80,6 +80,8 @@ pub(crate) struct Shared {
     pub sent_in_window: Cell<u64>,
     pub sent: Cell<u64>,
     pub missed_sends: Cell<u64>,
+    /// How what clients send on a schedule leaves, against the plan.
+    pub departures: RefCell<Option<DepartureWatch>>,
     /// Rings when clients are to close.
     pub closing: Bell,
 }
@@ -387,6 +389,7 @@ async fn send_due<S: Session>(
     let envelope = Envelope { stream, sequence, due_ns, sent_ns };
     sending.sent += 1;
     sending.unconfirmed += 1;
+    shared.departures.borrow_mut().iter_mut().for_each(|watch| watch.sent(due_ns, sent_ns));
     let message = payload(&mut sending.buffer, envelope, context.script.payload_bytes);
     session.send(message).await?;
     shared.sent.set(shared.sent.get() + 1);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use wirecost_model::control::Begin;
 use wirecost_model::ledger::Flow;
-use wirecost_model::{Accounting, Histogram, Recovery};
+use wirecost_model::{Accounting, Departures, Histogram, Recovery};
 use wirecost_probe::meter::MeterSnapshot;
 
 use crate::client::Stage;
@@ -112,6 +112,8 @@ pub struct ClientReport {
     pub sent_in_window: u64,
     /// Due times at which the message before was still being sent.
     pub missed_sends: u64,
+    /// How messages left that clients send on a schedule, against the plan.
+    pub departures: Departures,
     /// By text.
     pub errors: BTreeMap<String, u64>,
     /// Messages that seemed to arrive before they were sent.
@@ -152,6 +154,7 @@ impl ClientReport {
         self.sent += other.sent;
         self.sent_in_window += other.sent_in_window;
         self.missed_sends += other.missed_sends;
+        self.departures.merge(other.departures);
         other.errors.into_iter().for_each(|(text, count)| *self.errors.entry(text).or_default() += count);
         self.negative_latencies += other.negative_latencies;
         self.socket_bytes.0 += other.socket_bytes.0;

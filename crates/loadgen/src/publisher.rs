@@ -21,7 +21,7 @@ use tokio::task::LocalSet;
 use wirecost_model::control::{Begin, Publish as Plan};
 use wirecost_model::dialect::{self, Publish, Recipe};
 use wirecost_model::schedule::Schedule;
-use wirecost_model::{Envelope, Histogram};
+use wirecost_model::{DepartureWatch, Departures, Envelope, Histogram};
 use wirecost_probe::clock::now_ns;
 
 use crate::client::{Connect, Context, Shared, Stage};
@@ -59,6 +59,8 @@ pub struct Published {
     pub lag: Histogram,
     /// Due times at which the message before was still being published.
     pub missed_ticks: u64,
+    /// How messages left, against the plan.
+    pub departures: Departures,
     /// By text.
     pub errors: BTreeMap<String, u64>,
 }
@@ -69,6 +71,7 @@ impl Published {
         self.in_window += other.in_window;
         self.lag.merge(&other.lag);
         self.missed_ticks += other.missed_ticks;
+        self.departures.merge(other.departures);
         other.errors.into_iter().for_each(|(text, count)| *self.errors.entry(text).or_default() += count);
     }
 }
@@ -211,6 +214,7 @@ struct Lane {
     streams: Vec<u32>,
     tell: sync::Sender<Result<(), String>>,
     published: Published,
+    watch: Option<DepartureWatch>,
 }
 
 impl Lane {
@@ -220,7 +224,7 @@ impl Lane {
             Some(clients) => (context.number..clients).step_by(lanes as usize).collect(),
         };
         let recipe = context.target.foreign.as_ref().map(|foreign| (*foreign.recipe).clone()).unwrap_or_default();
-        Lane { context, recipe, plan: plan.clone(), streams, tell, published: Published::default() }
+        Lane { context, recipe, plan: plan.clone(), streams, tell, published: Published::default(), watch: None }
     }
 
     async fn live(mut self, mut words: mpsc::UnboundedReceiver<Word>) -> Published {
@@ -237,6 +241,7 @@ impl Lane {
             self.published.errors.insert(format!("publisher: {error}"), 1);
         }
         let _ = tokio::time::timeout(FAREWELL, way.close()).await;
+        self.published.departures = self.watch.take().map(DepartureWatch::seen).unwrap_or_default();
         self.published
     }
 
@@ -287,6 +292,7 @@ impl Lane {
         for (n, (_, _, schedule)) in schedules.iter_mut().enumerate() {
             due.extend(schedule.next().filter(|&offset| offset < begin.window_to_ns).map(|offset| Reverse((offset, n))));
         }
+        self.watch = Some(DepartureWatch::new(begin, &self.plan.arrivals, self.plan.rate, self.streams.len() as u32));
         let mut before_ns = 0;
         while let Some(Reverse((offset, n))) = due.pop() {
             let due_ns = begin.start_ns + offset;
@@ -299,6 +305,7 @@ impl Lane {
             let envelope = Envelope { stream: *stream, sequence: *sequence, due_ns, sent_ns };
             *sequence += 1;
             let stream = *stream;
+            self.watch.iter_mut().for_each(|watch| watch.sent(due_ns, sent_ns));
             due.extend(schedule.next().filter(|&offset| offset < begin.window_to_ns).map(|offset| Reverse((offset, n))));
             self.hand_over(way, stream, envelope.to_vec(self.plan.payload_bytes).into()).await?;
             self.published.messages += 1;

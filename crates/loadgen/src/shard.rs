@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 use tokio::task::LocalSet;
+use wirecost_model::DepartureWatch;
 use wirecost_probe::meter::Meter;
 
 use crate::client::{Context, Shared, Stage, live};
@@ -65,6 +66,7 @@ async fn clients(
     let ramp = Arc::new(Semaphore::new(CONNECTING_AT_ONCE));
     let (target, script) = (Rc::new(plan.target.clone()), Rc::new(plan.script.clone()));
     let phases = phases(plan.clients, plan.seed);
+    let here = numbers.len() as u32;
     let mut lives = Vec::with_capacity(numbers.len());
     for number in numbers {
         let context = Context {
@@ -106,6 +108,8 @@ async fn clients(
             Stage::Connecting => {}
             Stage::Running(begin) => {
                 shared.recorder.borrow_mut().begin(begin);
+                let uplink = plan.script.uplink.as_ref();
+                *shared.departures.borrow_mut() = uplink.map(|up| DepartureWatch::new(begin, &up.arrivals, up.rate, here));
                 pacer.record_lag(true);
                 break;
             }
@@ -138,6 +142,7 @@ async fn clients(
         sent: shared.sent.get(),
         sent_in_window: shared.sent_in_window.get(),
         missed_sends: shared.missed_sends.get(),
+        departures: shared.departures.take().map(DepartureWatch::seen).unwrap_or_default(),
         errors: recorder.errors,
         negative_latencies: recorder.negative,
         socket_bytes: socket_meter.snapshot().into(),

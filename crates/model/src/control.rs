@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::accounting::Accounting;
+use crate::departures::Departures;
 use crate::faults::{Faults, Injected};
 use crate::histogram::Histogram;
 use crate::ledger::Counters;
@@ -144,6 +145,9 @@ pub struct ServerReport {
     pub publish_lag: Histogram,
     /// Due times at which the one before was still being published.
     pub missed_ticks: u64,
+    /// How messages left, against the plan.
+    #[serde(default)]
+    pub departures: Departures,
     /// Messages that were interfered with, by fault, over all streams and phases.
     #[serde(default)]
     pub injected: Injected,

@@ -20,6 +20,7 @@
 
 pub mod accounting;
 pub mod control;
+pub mod departures;
 pub mod dialect;
 pub mod envelope;
 pub mod faults;
@@ -33,11 +34,13 @@ pub mod record;
 pub mod rng;
 pub mod scenario;
 pub mod schedule;
+pub mod stationarity;
 pub mod threshold;
 pub mod transport;
 pub mod units;
 
 pub use accounting::{Accounting, Recovery, StreamCheck, Verdict as StreamVerdict};
+pub use departures::{DepartureSummary, DepartureWatch, Departures};
 pub use envelope::Envelope;
 pub use faults::{Faults, Injected};
 pub use histogram::Histogram;

@@ -9,12 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounting::{Accounting, Recovery};
 use crate::control::HeadSample;
+use crate::departures::DepartureSummary;
 use crate::faults::Injected;
 use crate::histogram::Latency;
 use crate::ledger::{Counters, Ledger};
 use crate::machine::Machine;
 use crate::plan::Plan;
 use crate::scenario::{AtScale, Wire};
+use crate::stationarity::Half;
 
 /// Changes when a field changes its meaning or goes away.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -183,6 +185,14 @@ pub struct Trial {
     /// `upload_service`, `recovery` (from the cut to the first message again), `caught_up` (to the first that was sent after).
     /// Times of messages due in the measured window; a tag without samples is absent.
     pub latencies: BTreeMap<String, Latency>,
+    /// How messages left, against the plan, by sender: `publisher`, `clients`. Empty in a closed loop, where nothing is due, and
+    /// in records older than this field.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub departures: BTreeMap<String, DepartureSummary>,
+    /// Median delivery in the first and in the last half of the measured window; absent where it is too short to be cut, where
+    /// deliveries are not kept by interval, and in records older than this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halves: Option<[Half; 2]>,
     /// Closed loop: latency is a round trip, and the rate is a result.
     pub closed_loop: bool,
     /// Bytes by layer, phase and direction.
@@ -225,6 +235,10 @@ pub struct ProcessCost {
     pub cpu_ns: u64,
     /// Resident memory before any client connected, bytes.
     pub rss_before_bytes: u64,
+    /// Resident memory at the beginning of the measured window, bytes; absent where it was not read, and in records older than
+    /// this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rss_window_bytes: Option<u64>,
     /// Resident memory at the end of the measured window, bytes.
     pub rss_bytes: u64,
     /// Proportional share of it, where the kernel tells.

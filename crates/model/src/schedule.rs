@@ -24,6 +24,16 @@ pub enum Arrivals {
     },
 }
 
+impl Arrivals {
+    /// The most messages of a stream that are due at one instant by intention.
+    pub fn most_at_once(&self) -> u32 {
+        match self {
+            Arrivals::Periodic | Arrivals::Poisson => 1,
+            Arrivals::Burst { size } => *size,
+        }
+    }
+}
+
 /// The due times of one stream: an endless iterator of offsets in ns, never decreasing.
 #[derive(Debug, Clone)]
 pub struct Schedule {

@@ -172,7 +172,7 @@ impl Server {
 
 impl Other {
     fn stop(mut self) -> Left {
-        let Published { messages, in_window, lag, missed_ticks, errors } =
+        let Published { messages, in_window, lag, missed_ticks, departures, errors } =
             self.publisher.map(Publisher::finish).unwrap_or_default();
         self.process.read();
         // Most connections end while the server is there to end them; the rest does with it.
@@ -189,6 +189,7 @@ impl Other {
             published_in_window: in_window,
             publish_lag: lag,
             missed_ticks,
+            departures,
             ..ServerReport::default()
         };
         Left { report, words: self.process.lines(), publisher: Some(publisher), errors }

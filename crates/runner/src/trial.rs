@@ -17,6 +17,7 @@ use wirecost_model::hlog::Tagged;
 use wirecost_model::ledger::{self, Carried, Counters, InterfaceAccount, Ledger, Phase};
 use wirecost_model::record::{MachineCost, ProcessCost, Trial};
 use wirecost_model::scenario::{Wire, Workload};
+use wirecost_model::stationarity;
 use wirecost_model::transport::{Initiative, TransportKind};
 use wirecost_model::units::Span;
 use wirecost_probe::clock::{now_ns, sleep_until};
@@ -249,6 +250,7 @@ struct Window {
     from: Reading,
     to: Reading,
     client_cpu_ns: u64,
+    client_rss_from_bytes: u64,
     client: process::Memory,
     machine: MachineState,
 }
@@ -337,6 +339,7 @@ impl Running<'_> {
         let (from_ns, to_ns) = (begin.start_ns + begin.window_from_ns, begin.start_ns + begin.window_to_ns);
         self.watch("warmup", from_ns, server, fleet, begin)?;
         let private = self.order.wire == Wire::Private;
+        let client_rss_from_bytes = process::Memory::of(std::process::id())?.rss_bytes;
         let from = server.read()?;
         let carried_from = carried(private)?;
         let client_cpu_from_ns = process::cpu_ns(None)?;
@@ -347,7 +350,8 @@ impl Running<'_> {
         let to = server.read()?;
         let carried = [carried_from, carried(private)?];
         let machine = MachineState::read()?.since(&machine_from);
-        Ok(Window { carried, from, to, client_cpu_ns, client: process::Memory::of(std::process::id())?, machine })
+        let client = process::Memory::of(std::process::id())?;
+        Ok(Window { carried, from, to, client_cpu_ns, client_rss_from_bytes, client, machine })
     }
 
     fn watch(&mut self, phase: &str, until_ns: u64, server: &mut Server, fleet: &Fleet, begin: &Begin) -> Result<(), TrialError> {
@@ -454,6 +458,10 @@ impl Sum<'_> {
             None if closed_loop => (self.clients.sent_in_window, self.clients.sent_in_window),
             None => (self.script.sends(self.order.cell.clients, in_window), self.clients.sent_in_window),
         };
+        // Of a stream of each client's own every message has one receiver, so there are as many as deliveries.
+        let halves = histograms.get("delivery").and_then(|intervals| stationarity::halves(intervals, planned_messages));
+        let senders = [("publisher", &self.report.departures), ("clients", &self.clients.departures)];
+        let departures = senders.into_iter().filter_map(|(sender, seen)| Some((sender.to_string(), seen.summary()?))).collect();
         let injected = self.script.publish.as_ref().filter(|publish| !publish.faults.is_none());
         let injected = injected.map(|publish| self.report.injected.times(receivers(publish)));
         let recovery = self.begin.cut.map(|_| Recovery { cut_connections: self.report.cut_connections, ..self.clients.recovery });
@@ -483,17 +491,21 @@ impl Sum<'_> {
             injected,
             recovery,
             latencies,
+            departures,
+            halves,
             closed_loop,
             ledger,
             server: ProcessCost {
                 cpu_ns: window.to.cpu_ns - window.from.cpu_ns,
                 rss_before_bytes: self.readings.before.rss_bytes,
+                rss_window_bytes: Some(window.from.rss_bytes).filter(|bytes| *bytes > 0),
                 rss_bytes: window.to.rss_bytes,
                 pss_bytes: window.to.pss_bytes,
             },
             client: ProcessCost {
                 cpu_ns: window.client_cpu_ns,
                 rss_before_bytes: self.readings.client_rss_before_bytes,
+                rss_window_bytes: Some(window.client_rss_from_bytes),
                 rss_bytes: window.client.rss_bytes,
                 pss_bytes: window.client.pss_bytes,
             },

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use wirecost_model::control::Begin;
 use wirecost_model::envelope::{MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES};
 use wirecost_model::schedule::Schedule;
-use wirecost_model::{Envelope, Histogram, Injected};
+use wirecost_model::{DepartureWatch, Departures, Envelope, Histogram, Injected};
 use wirecost_probe::clock;
 
 use crate::fan_out::FanOut;
@@ -49,6 +49,8 @@ pub struct Published {
     pub lag: Histogram,
     /// Due times at which the message before was still being published.
     pub missed_ticks: u64,
+    /// How messages left, against the plan.
+    pub departures: Departures,
     /// What was made to go wrong, messages.
     pub injected: Injected,
 }
@@ -122,6 +124,7 @@ fn publish(begin: &Begin, mut streams: Vec<Stream>, mut outlet: Outlet, stop: &A
     let mut due: BinaryHeap<Reverse<(u64, usize)>> =
         streams.iter_mut().enumerate().filter_map(|(at, stream)| Some(Reverse((due_of(stream)?, at)))).collect();
     let mut last_due_ns = None;
+    let mut watch = DepartureWatch::new(begin, &plan.arrivals, plan.rate, streams.len() as u32);
     while let Some(Reverse((due_ns, at))) = due.pop() {
         // Several messages of one instant are one tick.
         if last_due_ns.is_some_and(|last| last < due_ns) && clock::now_ns() > due_ns {
@@ -137,6 +140,7 @@ fn publish(begin: &Begin, mut streams: Vec<Stream>, mut outlet: Outlet, stop: &A
         let payload = Bytes::from(envelope.to_vec(plan.payload_bytes));
         outlet.put(stream.number, stream.sequence, &stream.room, payload, sent_ns);
         published.messages += 1;
+        watch.sent(due_ns, sent_ns);
         if begin.in_window(due_ns) {
             published.in_window += 1;
             published.lag.record(sent_ns.saturating_sub(due_ns));
@@ -146,6 +150,7 @@ fn publish(begin: &Begin, mut streams: Vec<Stream>, mut outlet: Outlet, stop: &A
             due.push(Reverse((next_ns, at)));
         }
     }
+    published.departures = watch.seen();
     published.injected =
         outlet.end(|number| streams.iter().find(|stream| stream.number == number).map(|stream| stream.room.clone()));
     published
@@ -219,6 +224,8 @@ mod tests {
                 in_window += due.iter().filter(|&&due_ns| begin.in_window(due_ns)).count() as u64;
             }
             assert_eq!((published.messages, published.in_window, published.lag.count()), (messages, in_window, in_window));
+            let poisson = arrivals == Arrivals::Poisson;
+            assert_eq!((published.departures.messages, published.departures.gaps.is_some()), (in_window, poisson));
         }
     }
 
@@ -228,6 +235,7 @@ mod tests {
         begin.start_ns -= 1_000_000_000; // all of it is overdue
         let (_, published) = run_to_the_end(&begin);
         assert_eq!(published.missed_ticks, published.messages - 1);
+        assert_eq!(published.departures.most_behind, published.in_window - 1);
         begin.publish = None;
         assert_eq!(run_to_the_end(&begin).1.messages, 0);
     }

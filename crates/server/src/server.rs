@@ -234,6 +234,7 @@ impl Desk {
             published_in_window: published.in_window,
             publish_lag: published.lag,
             missed_ticks: published.missed_ticks,
+            departures: published.departures,
             injected: published.injected,
             upload: uploaded.latency,
             upload_service: uploaded.service,

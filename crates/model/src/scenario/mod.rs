@@ -625,6 +625,30 @@ impl Workload {
         self
     }
 
+    /// The process by which its messages become due; none in a closed loop and in `idle`.
+    pub fn arrivals(&self) -> Option<&Arrivals> {
+        match self {
+            Workload::Push(w) => Some(&w.arrivals),
+            Workload::Upload(w) => Some(&w.arrivals),
+            Workload::Duplex(w) => Some(&w.arrivals),
+            Workload::Chat(w) => Some(&w.arrivals),
+            Workload::Reconnect(w) => Some(&w.arrivals),
+            Workload::Echo(_) | Workload::Idle(_) => None,
+        }
+    }
+
+    /// Whether a rate of it changes under way.
+    pub fn is_ramp(&self) -> bool {
+        match self {
+            Workload::Push(Push { rate, .. })
+            | Workload::Upload(Upload { rate, .. })
+            | Workload::Chat(Chat { rate, .. })
+            | Workload::Reconnect(Reconnect { rate, .. }) => rate.ramp().is_some(),
+            Workload::Duplex(Duplex { down, up, .. }) => down.ramp().is_some() || up.ramp().is_some(),
+            Workload::Echo(_) | Workload::Idle(_) => false,
+        }
+    }
+
     /// Payload size of its messages; none for `idle`.
     pub fn payload(&self) -> Option<Size> {
         match self {

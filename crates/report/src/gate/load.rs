@@ -102,15 +102,8 @@ pub const MISSED_TICKS: Gate = Gate {
 };
 
 fn missed_ticks(cell: &Cell, trial: &Trial) -> Finding {
-    let arrivals = match &cell.workload {
-        Workload::Push(push) => push.arrivals,
-        Workload::Upload(upload) => upload.arrivals,
-        Workload::Duplex(duplex) => duplex.arrivals,
-        Workload::Chat(chat) => chat.arrivals,
-        Workload::Reconnect(reconnect) => reconnect.arrivals,
-        Workload::Echo(_) | Workload::Idle(_) => return Finding::not_measured("this workload has no due times"),
-    };
-    if arrivals != Arrivals::Periodic {
+    let Some(arrivals) = cell.workload.arrivals() else { return Finding::not_measured("this workload has no due times") };
+    if *arrivals != Arrivals::Periodic {
         // Two due times of a Poisson stream, and all of a burst, may lie closer together than one message takes.
         return Finding::not_measured(format!(
             "{} due times met a busy sender; arrivals lie irregularly, so this is told and not judged",

@@ -4,11 +4,13 @@
 //! verdict. What could not be judged here is [`GateOutcome::NotMeasured`] with the reason, never a silent pass.
 
 mod accounting;
+mod arrivals;
 mod ledger;
 mod little;
 mod load;
 mod machine;
 mod protocol;
+mod stationary;
 mod time;
 
 use wirecost_model::record::{GateOutcome, GateResult, Trial};
@@ -16,9 +18,11 @@ use wirecost_model::{Cell, Plan};
 
 use crate::view;
 
+pub use arrivals::{BEHIND_FLOOR, BEHIND_LIMIT, FALSE_ALARM, critical_distance};
 pub use little::LITTLE_TOLERANCE;
 pub use load::{CLIENT_CPU_LIMIT, LAG_SHARE, MISSED_LIMIT, PACER_LAG_FLOOR_NS, PUBLISH_LAG_FLOOR_NS, RATE_TOLERANCE};
 pub use machine::STEAL_LIMIT;
+pub use stationary::{GROWTH_FLOOR_BYTES, GROWTH_SHARE, MEDIAN_FLOOR_NS, MEDIAN_RATIO};
 pub use time::NEGATIVE_LATENCY;
 
 /// A check of a trial's validity.
@@ -68,6 +72,7 @@ impl Finding {
 /// The registry, in the order of reports.
 pub const GATES: &[Gate] = &[
     load::OFFERED_RATE,
+    arrivals::ARRIVALS,
     load::PUBLISH_LAG,
     load::PACER_LAG,
     load::MISSED_TICKS,
@@ -84,6 +89,8 @@ pub const GATES: &[Gate] = &[
     protocol::NAGLE,
     protocol::NEGOTIATED,
     time::NO_NEGATIVE_LATENCY,
+    stationary::LATENCY,
+    stationary::MEMORY,
     machine::STEAL,
     machine::SWAP,
     ledger::RESIDUAL,
