@@ -20,6 +20,9 @@ use crate::units::Span;
 pub struct ArmConfig {
     /// What the report calls it.
     pub name: String,
+    /// The arm that this is a second run of, for the sake of knowing how far apart equals are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub twin_of: Option<String>,
     /// How messages travel.
     pub transport: TransportKind,
     /// Time between polls, for a transport that polls at an interval.
@@ -86,7 +89,8 @@ impl ArmConfig {
         };
         let stack = pick!(stack).unwrap_or(if target.is_some() { Stack::Lean } else { Stack::Standard });
         ArmConfig {
-            name: arm.options.name.clone().unwrap_or_else(|| transport.row().name.to_string()),
+            name: arm.name().to_string(),
+            twin_of: None,
             transport,
             interval: transport.takes("interval").then(|| pick!(interval).unwrap_or(Span::ms(1000))),
             pacing: pick!(pacing).unwrap_or_default(),

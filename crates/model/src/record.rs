@@ -44,6 +44,9 @@ pub struct Record {
     pub cells: Vec<CellSummary>,
     /// Per pair of cells: the verdicts.
     pub comparisons: Vec<Comparison>,
+    /// Per arm that was run twice (`aa`), its second run against its first: what is called different here is noise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub twins: Vec<Comparison>,
     /// The scenario's thresholds, judged.
     pub thresholds: Vec<ThresholdResult>,
     /// What a reader should know.

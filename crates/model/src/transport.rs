@@ -55,7 +55,7 @@ pub struct TransportRow {
 }
 
 /// Options that every arm takes.
-pub const COMMON_OPTIONS: &[&str] = &["name", "tls", "http", "stack", "headers", "target"];
+pub const COMMON_OPTIONS: &[&str] = &["name", "aa", "tls", "http", "stack", "headers", "target"];
 
 /// The registry, in the order of reports.
 pub const TRANSPORTS: &[TransportRow] = &[

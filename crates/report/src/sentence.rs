@@ -25,7 +25,7 @@ pub struct Sentence {
 
 /// What was found, of one record: for one group of cells, or for the last of several with a word on the others.
 pub fn verdict(record: &Record) -> Vec<Sentence> {
-    let groups = view::groups(&record.plan);
+    let groups = view::rivals(&record.plan);
     let Some(group) = groups.last() else { return Vec::new() };
     let mut sentences = Vec::new();
     let void = group.cells.iter().any(|&index| summary_of(record, index).is_some_and(|summary| summary.void_trials > 0));

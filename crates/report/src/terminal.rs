@@ -8,6 +8,7 @@ use crate::format::{self, MONOSPACED};
 use crate::gate;
 use crate::load::{DELIVERY, Run};
 use crate::sentence;
+use crate::stats::twins;
 use crate::summary::{self, Row, Section, Summary};
 
 /// Narrower than this nothing is aligned any more.
@@ -58,6 +59,10 @@ pub fn table(run: &Run, width: usize, colour: bool) -> String {
     }
     if let Some((text, warning)) = at_scale(record) {
         out += &format!("{}\n{}\n", wrap(&text, width, 0), paint.yellow(&wrap(&warning, width, 0)));
+    }
+    if let Some(finding) = twins::finding(record) {
+        let text = wrap(&finding.text, width, 0);
+        out += &format!("{}\n", if finding.told_apart { paint.yellow(&text) } else { text });
     }
     for threshold in &record.thresholds {
         let (mark, text) = if threshold.holds { ("✓", paint.plain("holds")) } else { ("✗", paint.red("does not hold")) };

@@ -66,10 +66,23 @@ pub fn groups(plan: &Plan) -> Vec<Group> {
     groups
 }
 
-/// What an arm is called in prose and charts: the transport's label, or the name that the scenario gives it.
+/// The same without second runs of an arm, which compete with nobody: what sentences and charts speak of.
+pub fn rivals(plan: &Plan) -> Vec<Group> {
+    let mut groups = groups(plan);
+    groups.iter_mut().for_each(|group| group.cells.retain(|&index| plan.cells[index].config.twin_of.is_none()));
+    groups
+}
+
+/// What an arm is called in prose and charts: the transport's label, or the name that the scenario gives it; its second run too.
 pub fn arm_title(cell: &Cell) -> String {
     let row = cell.config.transport.row();
-    if cell.config.name == row.name { row.label.to_string() } else { cell.config.name.clone() }
+    let name = own_name(cell);
+    if name == row.name { row.label.to_string() } else { name.to_string() }
+}
+
+/// The name of an arm; of its second run too.
+fn own_name(cell: &Cell) -> &str {
+    cell.config.twin_of.as_deref().unwrap_or(&cell.config.name)
 }
 
 /// What a cell is called within its group: the arm, and the values of axes that are its own.
@@ -77,7 +90,7 @@ pub fn title(plan: &Plan, cell: &Cell) -> String {
     let shared = shared_axes(plan);
     let own: Vec<(&String, &Scalar)> = cell.point.iter().filter(|(axis, _)| !shared.contains(axis)).collect();
     let mut title = arm_title(cell);
-    let named = cell.config.name != cell.config.transport.row().name;
+    let named = own_name(cell) != cell.config.transport.row().name;
     let swept = own.iter().any(|(axis, _)| axis_label(axis) == "interval");
     // A poller's interval is its most important property, so it is named even where nothing sweeps it.
     if let Some(interval) = cell.config.interval.filter(|_| !named || swept) {
@@ -89,7 +102,10 @@ pub fn title(plan: &Plan, cell: &Cell) -> String {
         .filter(|(axis, _)| axis_label(axis) != "interval")
         .map(|(axis, value)| format!("{} {}", axis_label(axis), format::spaced(&value.to_string())))
         .collect();
-    if rest.is_empty() { title } else { format!("{title} ({})", rest.join(", ")) }
+    if !rest.is_empty() {
+        title = format!("{title} ({})", rest.join(", "));
+    }
+    if cell.config.twin_of.is_some() { format!("{title} (A/A)") } else { title }
 }
 
 /// One arm along an axis.
@@ -106,7 +122,7 @@ pub fn along<'a>(plan: &'a Plan, axis: &str) -> Vec<Series<'a>> {
     let groups = groups(plan);
     let Some(last) = groups.last() else { return Vec::new() };
     let mut all: Vec<Series<'a>> = Vec::new();
-    for cell in plan.cells.iter().filter(|cell| cell.point.contains_key(axis)) {
+    for cell in plan.cells.iter().filter(|cell| cell.point.contains_key(axis) && cell.config.twin_of.is_none()) {
         if last.point.iter().any(|(name, value)| name != axis && cell.point.get(name) != Some(value)) {
             continue;
         }

@@ -285,6 +285,7 @@ fn assemble(job: &Job, trials: Vec<Trial>, mut provenance: Provenance, calibrati
     let plan = job.plan.clone();
     let cells = stats::summarise(&plan, &trials);
     let comparisons = stats::compare(&plan, &cells, &trials);
+    let twins = stats::twins::compare(&plan, &trials);
     let mut thresholds = stats::threshold::judge(&job.thresholds, &plan, &cells, &trials);
     // `--fail-if` names what must not be: it is judged as its opposite.
     thresholds.extend(stats::threshold::judge(&job.fail_if, &plan, &cells, &trials));
@@ -334,6 +335,7 @@ fn assemble(job: &Job, trials: Vec<Trial>, mut provenance: Provenance, calibrati
         trials,
         cells,
         comparisons,
+        twins,
         thresholds,
         warnings,
         at_scale: scenario.at_scale,

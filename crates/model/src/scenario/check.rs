@@ -316,9 +316,14 @@ fn check_arms(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)) {
             path.extend([Step::Key(row.name.into()), Step::Key(option.into())]);
             path
         };
-        let name = arm.options.name.as_deref().unwrap_or(row.name);
-        if !names.insert(name.to_string()) {
-            report(&arm_path, format!("two arms are called `{name}`; give one a `name`"));
+        let name = arm.name();
+        for name in [Some(name.to_string()), arm.twin(&scenario.defaults)].into_iter().flatten() {
+            if !names.insert(name.clone()) {
+                report(&arm_path, format!("two arms are called `{name}`; give one a `name`"));
+            }
+        }
+        if let Some(twin) = arm.twin(&scenario.defaults).filter(|twin| twin.chars().count() > 40) {
+            report(&at("name"), format!("`{twin}`, the name of its copy, has more than 40 characters"));
         }
         if name.trim().is_empty() || name.chars().count() > 40 || name.chars().any(char::is_control) {
             report(&at("name"), format!("`{}` cannot name an arm; use 1 to 40 characters", name.escape_debug()));

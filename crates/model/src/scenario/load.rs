@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::check::check;
 use super::de;
 use super::node::{Node, Position, Step, Value};
-use super::{Scalar, Scenario, TlsOptions};
+use super::{Arm, ArmOptions, Scalar, Scenario, TlsOptions};
 use crate::plan::ArmConfig;
 use crate::transport::{COMMON_OPTIONS, TRANSPORTS, TransportKind};
 
@@ -93,8 +93,31 @@ pub fn load(yaml: &str) -> Result<Loaded, Vec<Problem>> {
     let (Some(scenario), true) = (scenario, problems.is_empty()) else {
         return Err(problems.into_iter().collect());
     };
-    let variants = sweep(&scenario, &tree, &mut problems);
+    let (scenario, tree, twins) = with_twins(scenario, tree);
+    let variants = sweep(&scenario, &tree, &twins, &mut problems);
     if problems.is_empty() { Ok(Loaded { scenario, variants }) } else { Err(problems.into_iter().collect()) }
+}
+
+/// Every arm that asks for it followed by a copy of itself: another arm like any, in tree and scenario alike. The last says
+/// which: by number of the copy, the name of its original.
+fn with_twins(mut scenario: Scenario, mut tree: Node) -> (Scenario, Node, BTreeMap<usize, String>) {
+    let mut twins = BTreeMap::new();
+    for (position, arm) in std::mem::take(&mut scenario.arms).into_iter().enumerate() {
+        let (own, twin) = (position + twins.len(), arm.twin(&scenario.defaults));
+        let options = ArmOptions { aa: twin.as_ref().map(|_| false), ..arm.options.clone() };
+        scenario.arms.push(Arm { options: options.clone(), ..arm.clone() });
+        let Some(twin) = twin else { continue };
+        let arms = tree.child_mut(&Step::Key("arms".into()));
+        let Some(Node { value: Value::Seq(nodes), .. }) = arms else { continue };
+        let (copy, at) = (nodes[own].clone(), nodes[own].at);
+        nodes.insert(own + 1, copy);
+        set_arm(&mut tree, own, arm.transport, "aa", at, Scalar::Bool(false));
+        set_arm(&mut tree, own + 1, arm.transport, "aa", at, Scalar::Bool(false));
+        set_arm(&mut tree, own + 1, arm.transport, "name", at, Scalar::Text(twin.clone()));
+        twins.insert(own + 1, arm.name().to_string());
+        scenario.arms.push(Arm { options: ArmOptions { name: Some(twin), ..options }, ..arm });
+    }
+    (scenario, tree, twins)
 }
 
 /// A short hash of a scenario file (FNV-1a, 64 bits): enough to see that two runs had the same text.
@@ -194,7 +217,10 @@ enum Lane {
 }
 
 fn lane(key: &str, tree: &Node) -> Result<Lane, String> {
-    let option = COMMON_OPTIONS.iter().chain(TRANSPORTS.iter().flat_map(|row| row.options)).find(|o| **o == key && **o != "name");
+    let option = COMMON_OPTIONS
+        .iter()
+        .chain(TRANSPORTS.iter().flat_map(|row| row.options))
+        .find(|o| **o == key && !["name", "aa"].contains(*o));
     if let Some(option) = option {
         return Ok(Lane::ArmOption(option));
     }
@@ -235,7 +261,7 @@ fn lane(key: &str, tree: &Node) -> Result<Lane, String> {
 }
 
 /// Every arm at every point of the axes that concern it.
-fn sweep(scenario: &Scenario, tree: &Node, problems: &mut BTreeSet<Problem>) -> Vec<Variant> {
+fn sweep(scenario: &Scenario, tree: &Node, twins: &BTreeMap<usize, String>, problems: &mut BTreeSet<Problem>) -> Vec<Variant> {
     let mut lanes = Vec::new();
     for (key, values) in &scenario.axes {
         let at = tree.key_position(&[Step::Key("axes".into()), Step::Key(key.clone())]);
@@ -277,6 +303,7 @@ fn sweep(scenario: &Scenario, tree: &Node, problems: &mut BTreeSet<Problem>) -> 
             });
             if problems.len() == before {
                 let config = ArmConfig::resolve(&here.arms[index], &here.with_target());
+                let config = ArmConfig { twin_of: twins.get(&index).cloned(), ..config };
                 variants.push(Variant { arm: index, point, config, scenario: here });
             }
         }
@@ -360,6 +387,40 @@ mod tests {
         let polls: Vec<_> = loaded.variants.iter().filter(|v| v.arm == 1).map(|v| v.config.interval).collect();
         assert!(polls.contains(&Some(Span::ms(100))) && polls.contains(&Some(Span::ms(1000))));
         assert!(loaded.variants.iter().any(|v| v.arm == 0 && v.scenario.clients == 9 && v.point.len() == 1));
+    }
+
+    #[test]
+    fn a_twin_is_its_arm_under_another_name() {
+        let yaml = GOOD.replace("[sse, websocket]", "[{ sse: { aa: on } }, websocket, { short_poll: { name: fast, aa: on } }]")
+            + "axes: { interval: [100ms, 1s] }\n";
+        let loaded = load(&yaml).expect("valid");
+        let seen: Vec<(&str, Option<&str>)> =
+            loaded.variants.iter().map(|v| (v.config.name.as_str(), v.config.twin_of.as_deref())).collect();
+        let twins = [("sse (A/A)", Some("sse")), ("websocket", None), ("fast", None), ("fast", None)];
+        assert_eq!((seen[0], &seen[1..5]), (("sse", None), &twins[..]));
+        assert_eq!(seen[5..], [("fast (A/A)", Some("fast")); 2]);
+        assert_eq!(loaded.scenario.arms.len(), 5);
+        let of =
+            |name: &str| loaded.variants.iter().filter(|v| v.config.name == name).map(|v| v.config.clone()).collect::<Vec<_>>();
+        for (own, twin) in of("fast").into_iter().zip(of("fast (A/A)")) {
+            assert_eq!(ArmConfig { name: own.name.clone(), twin_of: None, ..twin }, own);
+        }
+        // All of them, but for those that do not want to.
+        let all = GOOD.replace("[sse, websocket]", "[sse, { websocket: { aa: off } }]") + "defaults: { aa: on }\n";
+        let names: Vec<String> = load(&all).expect("valid").variants.into_iter().map(|v| v.config.name).collect();
+        assert_eq!(names, ["sse", "sse (A/A)", "websocket"]);
+    }
+
+    #[test]
+    fn a_twin_needs_a_name_of_its_own_that_fits() {
+        let arms = |arms: &str| problems(&GOOD.replace("[sse, websocket]", arms));
+        assert_eq!(
+            arms("[{ sse: { aa: on } }, { sse: { name: sse (A/A) } }]"),
+            ["4:29: two arms are called `sse (A/A)`; give one a `name`"]
+        );
+        let long = arms(&format!("[{{ sse: {{ aa: on, name: {} }} }}]", "x".repeat(35)));
+        assert!(long.len() == 1 && long[0].contains("more than 40 characters"), "{long:?}");
+        assert!(arms("[{ sse: { aa: 2 } }]")[0].starts_with("4:21: "));
     }
 
     #[test]

@@ -333,6 +333,21 @@ pub struct Arm {
     pub options: ArmOptions,
 }
 
+impl Arm {
+    /// What the report calls it.
+    pub fn name(&self) -> &str {
+        self.options.name.as_deref().unwrap_or(self.transport.row().name)
+    }
+
+    /// What the copy of it is called that runs beside it, if it has one.
+    pub fn twin(&self, defaults: &ArmOptions) -> Option<String> {
+        self.options.aa.or(defaults.aa).unwrap_or(false).then(|| format!("{}{TWIN}", self.name()))
+    }
+}
+
+/// What follows an arm's name in that of its copy.
+pub(crate) const TWIN: &str = " (A/A)";
+
 /// Options of an arm, or of all arms under `defaults`. Which transport takes which is in the registry.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -340,6 +355,9 @@ pub struct ArmOptions {
     /// What the report calls it; the transport's name if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Runs the arm a second time beside itself, as `NAME (A/A)`: how far apart two equals are on this machine (default off).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aa: Option<bool>,
     /// short_poll: time between polls (default 1s).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Span>,
@@ -673,8 +691,9 @@ impl Scenario {
 impl ArmOptions {
     /// Names of the options that are set.
     pub fn set(&self) -> Vec<&'static str> {
-        let all: [(&'static str, bool); 16] = [
+        let all: [(&'static str, bool); 17] = [
             ("name", self.name.is_some()),
+            ("aa", self.aa.is_some()),
             ("interval", self.interval.is_some()),
             ("pacing", self.pacing.is_some()),
             ("empty", self.empty.is_some()),

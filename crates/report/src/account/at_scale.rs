@@ -146,7 +146,7 @@ fn measured(record: &Record, cell: &Cell) -> [[f64; 2]; 3] {
 
 /// Every arm under the condition that the charts show.
 pub fn arms(record: &Record) -> Vec<UnitCosts> {
-    let Some(group) = view::groups(&record.plan).pop() else { return Vec::new() };
+    let Some(group) = view::rivals(&record.plan).pop() else { return Vec::new() };
     group.cells.iter().filter_map(|&index| UnitCosts::of(record, record.plan.cells.get(index)?)).collect()
 }
 

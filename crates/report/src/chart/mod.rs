@@ -102,7 +102,7 @@ fn both(
 
 /// The group that charts of one condition show: the last.
 fn shown_group(record: &Record) -> Option<Group> {
-    view::groups(&record.plan).pop()
+    view::rivals(&record.plan).pop()
 }
 
 /// ` at clients 200`: a group's place for titles and readings; empty without axes.

@@ -7,6 +7,7 @@ use crate::format;
 use crate::gate;
 use crate::load::Run;
 use crate::sentence;
+use crate::stats::twins;
 use crate::summary::{self, Row, Summary};
 use crate::table::{Column, Table};
 use crate::view;
@@ -61,6 +62,10 @@ pub fn of(record: &Record) -> String {
     out += &legend(record);
     out += &ledger(record);
     out += &at_scale(record);
+    if let Some(finding) = twins::finding(record) {
+        let warning = if finding.told_apart { "> [!WARNING]\n> " } else { "" };
+        out += &format!("\n## Equals\n\n{warning}{}\n", finding.text);
+    }
     if !record.thresholds.is_empty() {
         out += "\n## Thresholds\n\n";
         for threshold in &record.thresholds {
@@ -95,7 +100,7 @@ pub fn of(record: &Record) -> String {
 
 /// Where the bytes went, and set-up as an account of its own, under the condition that the verdict speaks of.
 fn ledger(record: &Record) -> String {
-    let Some(group) = view::groups(&record.plan).pop() else { return String::new() };
+    let Some(group) = view::rivals(&record.plan).pop() else { return String::new() };
     let at = if group.label().is_empty() { String::new() } else { format!(" at {}", group.label()) };
     let mut out = String::new();
     let sentences = account::parts::sentences(record, &group);

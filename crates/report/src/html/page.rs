@@ -91,7 +91,7 @@ fn notes(notes: &[String]) -> String {
 
 /// What a connection costs before its first message, under the condition that the charts show.
 fn set_up(record: &Record) -> String {
-    let Some(group) = view::groups(&record.plan).pop() else { return String::new() };
+    let Some(group) = view::rivals(&record.plan).pop() else { return String::new() };
     let Some(account) = account::set_up::table(record, &group) else { return String::new() };
     let at = if group.label().is_empty() { String::new() } else { format!(" at {}", group.label()) };
     format!(

@@ -7,7 +7,7 @@ use super::table;
 use crate::chart::canvas::escape;
 use crate::format;
 use crate::gate::GATES;
-use crate::stats::Metric;
+use crate::stats::{Metric, twins};
 use crate::table::{Column, Table};
 use crate::view;
 
@@ -91,10 +91,18 @@ pub fn body(record: &Record) -> String {
         );
     }
     format!(
-        "<p>{}</p><div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Checks\"><table class=\"checks\"><caption>Checks over all trials, failed ones first</caption><thead><tr><th scope=\"col\">check</th><th scope=\"col\">asks that</th><th scope=\"col\">trials</th><th scope=\"col\">seen, for instance</th></tr></thead><tbody>{rows}</tbody></table></div>{}",
+        "<p>{}</p>{}<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Checks\"><table class=\"checks\"><caption>Checks over all trials, failed ones first</caption><thead><tr><th scope=\"col\">check</th><th scope=\"col\">asks that</th><th scope=\"col\">trials</th><th scope=\"col\">seen, for instance</th></tr></thead><tbody>{rows}</tbody></table></div>{}",
         escape(&intro),
+        equals(record),
         trial_table(record)
     )
+}
+
+/// What became of arms that were run twice; empty if there are none.
+fn equals(record: &Record) -> String {
+    let class = |told_apart: bool| if told_apart { " class=\"notice\"" } else { "" };
+    twins::finding(record)
+        .map_or(String::new(), |finding| format!("<p{}>{}</p>", class(finding.told_apart), escape(&finding.text)))
 }
 
 /// Every trial in the order in which it ran: drift of the machine shows here.

@@ -11,6 +11,7 @@
 //! | `ratio` | a ratio of two cells with its interval, and the verdict |
 //! | `slope` | what one more costs: a straight line through trials |
 //! | `ranking` | which cells lead a group, and which cannot be told from the leader |
+//! | `twins` | whether arms that were run twice can be told from themselves |
 //! | `threshold` | whether a scenario's conditions hold |
 
 pub mod estimate;
@@ -20,6 +21,7 @@ pub mod ratio;
 pub mod slope;
 pub mod student;
 pub mod threshold;
+pub mod twins;
 
 use wirecost_model::record::{CellSummary, Comparison, Trial};
 use wirecost_model::{Accounting, Cell, Plan};
@@ -76,15 +78,22 @@ pub fn baseline_of<'a>(plan: &'a Plan, cell: &Cell) -> Option<&'a Cell> {
 /// Every main metric of every cell against the baseline's cell at the same point, with Holm's correction over the pairs of
 /// one metric. Pairs in which a value is 0 or was not measured have no ratio and are left out.
 pub fn compare(plan: &Plan, cells: &[CellSummary], trials: &[Trial]) -> Vec<Comparison> {
+    let pairs: Vec<(&Cell, &Cell)> = cells
+        .iter()
+        .filter_map(|summary| plan.cells.get(summary.cell))
+        .filter(|cell| cell.config.twin_of.is_none())
+        .filter_map(|cell| Some((cell, baseline_of(plan, cell)?)))
+        .collect();
+    compare_pairs(plan, trials, &pairs)
+}
+
+/// Each cell of the pairs with its partner, by every main metric.
+fn compare_pairs(plan: &Plan, trials: &[Trial], pairs: &[(&Cell, &Cell)]) -> Vec<Comparison> {
     let mut all = Vec::new();
     for metric in METRICS.iter().filter(|metric| metric.main) {
-        let pairs: Vec<(usize, usize, ratio::Ratio)> = cells
+        let pairs: Vec<(usize, usize, ratio::Ratio)> = pairs
             .iter()
-            .filter_map(|summary| {
-                let cell = plan.cells.get(summary.cell)?;
-                let baseline = baseline_of(plan, cell)?;
-                Some((cell.index, baseline.index, ratio::between(plan, trials, metric, cell, baseline)?))
-            })
+            .filter_map(|(cell, other)| Some((cell.index, other.index, ratio::between(plan, trials, metric, cell, other)?)))
             .collect();
         let ratios: Vec<&ratio::Ratio> = pairs.iter().map(|(_, _, ratio)| ratio).collect();
         let verdicts = ratio::verdicts(&ratios);
