@@ -9,17 +9,24 @@ fn report(args: &[&str], dirs: &[&Path]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_wirecost")).arg("report").args(args).args(dirs).output().unwrap()
 }
 
+/// A committed record, with all that is beside it.
+fn committed() -> PathBuf {
+    let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../results").canonicalize().unwrap();
+    let mut folders: Vec<PathBuf> = fs::read_dir(results).unwrap().map(|entry| entry.unwrap().path()).collect();
+    // Runs of one's own lie there too.
+    folders.retain(|folder| folder.to_string_lossy().contains("-reference-"));
+    folders.sort();
+    folders.into_iter().next().expect("a committed record")
+}
+
 /// Copies of a committed record, without its trials' histograms: two of this name in one folder.
 fn records(results: &Path) -> Vec<PathBuf> {
-    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../results");
-    let mut folders: Vec<PathBuf> = fs::read_dir(committed).unwrap().map(|entry| entry.unwrap().path()).collect();
-    folders.retain(|folder| folder.join("record.json").exists());
-    folders.sort();
+    let committed = committed();
     ["a", "b"]
         .map(|name| {
             let folder = results.join(name);
             fs::create_dir_all(&folder).unwrap();
-            fs::copy(folders[0].join("record.json"), folder.join("record.json")).unwrap();
+            fs::copy(committed.join("record.json"), folder.join("record.json")).unwrap();
             folder
         })
         .to_vec()
@@ -49,6 +56,40 @@ fn two_records_are_one_page_with_a_comparison() {
     assert!(page.contains("id=\"r1-verdict\"") && page.contains("id=\"r2-verdict\"") && page.contains("id=\"comparison\""));
     assert!(page.len() < 1_000_000, "{} bytes", page.len());
     assert!(!dir.path().join("index.html").exists(), "nothing is written where nothing was asked for");
+}
+
+/// A report is a function of its record: neither where it is written, nor where and when, changes a byte.
+#[test]
+fn a_record_gives_the_same_bytes_wherever_it_is_read() {
+    let record = committed();
+    let (elsewhere, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let name = Path::new(record.file_name().unwrap());
+    // The folder by its whole path and by its name alone, in two places of the world.
+    let here = [("TZ", "UTC"), ("LANG", "C"), ("LC_ALL", "C"), ("HOME", "/"), ("USER", "one")];
+    let there =
+        [("TZ", "Pacific/Chatham"), ("LANG", "de_DE.UTF-8"), ("LC_ALL", "tr_TR.UTF-8"), ("HOME", "/tmp"), ("USER", "other")];
+    let written = |current: &Path, records: &[&Path], environment: &[(&str, &str)], format: &str| {
+        let file = dir.path().join("report");
+        let output = Command::new(env!("CARGO_BIN_EXE_wirecost"))
+            .args(["report", "--format", format, "--output"])
+            .arg(&file)
+            .args(records)
+            .current_dir(current)
+            .env_clear()
+            .envs(environment.iter().copied())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{format}: {}", String::from_utf8_lossy(&output.stderr));
+        fs::read(&file).unwrap()
+    };
+    for format in ["html", "md", "csv", "junit", "text"] {
+        let one = written(elsewhere.path(), &[&record], &here, format);
+        let other = written(record.parent().unwrap(), &[name], &there, format);
+        assert!(one.len() > 500, "{format}: {} bytes", one.len());
+        assert!(one == other, "{format} is not the same twice");
+    }
+    let one = written(elsewhere.path(), &[&record, &record], &here, "html");
+    assert!(one == written(record.parent().unwrap(), &[name, name], &there, "html"), "two records are not the same twice");
 }
 
 #[test]
