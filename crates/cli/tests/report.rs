@@ -58,7 +58,7 @@ fn two_records_are_one_page_with_a_comparison() {
     assert!(!dir.path().join("index.html").exists(), "nothing is written where nothing was asked for");
 }
 
-/// A report is a function of its record: neither where it is written, nor where and when, changes a byte.
+/// A report is a function of its record: neither place nor language nor time zone changes a byte.
 #[test]
 fn a_record_gives_the_same_bytes_wherever_it_is_read() {
     let record = committed();

@@ -286,7 +286,7 @@ impl Lane {
         let mut schedules: Vec<(u32, u32, Schedule)> = self
             .streams
             .iter()
-            .map(|&stream| (stream, 0, Schedule::new(self.plan.arrivals, self.plan.rate, self.plan.seed, u64::from(stream))))
+            .map(|&stream| (stream, 0, Schedule::new(&self.plan.arrivals, self.plan.rate, self.plan.seed, u64::from(stream))))
             .collect();
         let mut due: BinaryHeap<Reverse<(u64, usize)>> = BinaryHeap::new();
         for (n, (_, _, schedule)) in schedules.iter_mut().enumerate() {

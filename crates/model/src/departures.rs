@@ -157,7 +157,7 @@ mod tests {
         let begin = begin(0);
         let mut watch = DepartureWatch::new(&begin, arrivals, pace, 1);
         let mut last_ns = 0;
-        for offset in Schedule::new(*arrivals, pace, seed, 0).take_while(|&offset| offset < LONG_NS) {
+        for offset in Schedule::new(arrivals, pace, seed, 0).take_while(|&offset| offset < LONG_NS) {
             let due_ns = begin.start_ns + offset;
             last_ns = last_ns.max(due_ns + late(offset));
             watch.sent(due_ns, last_ns);

@@ -36,6 +36,7 @@ pub mod scenario;
 pub mod schedule;
 pub mod stationarity;
 pub mod threshold;
+pub mod trace;
 pub mod transport;
 pub mod units;
 

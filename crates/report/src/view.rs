@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use wirecost_model::pace::Pace;
 use wirecost_model::scenario::{Audience, Pacing, Scalar, Stack, TlsVersion, Wire, Workload};
 use wirecost_model::schedule::Arrivals;
 use wirecost_model::transport::TRANSPORTS;
@@ -162,11 +163,20 @@ pub fn condition(record: &Record, cell: &Cell) -> String {
     parts.join("; ")
 }
 
-fn arrivals(arrivals: Arrivals) -> String {
+fn arrivals(arrivals: &Arrivals) -> String {
     match arrivals {
         Arrivals::Periodic => "periodic".into(),
         Arrivals::Poisson => "Poisson".into(),
         Arrivals::Burst { size } => format!("in bursts of {size}"),
+        Arrivals::Trace(trace) => format!("as recorded in {}", trace.file()),
+    }
+}
+
+/// A rate as people read it; that of a trace is computed and has as many digits as there are.
+fn rate(pace: Pace, arrivals: &Arrivals) -> String {
+    match arrivals {
+        Arrivals::Trace(_) => format!("{}/s", format::number(pace.0)),
+        _ => pace.to_string(),
     }
 }
 
@@ -181,8 +191,8 @@ pub fn workload(cell: &Cell) -> String {
             };
             format!(
                 "push of {} ({}), {} payload, {to}",
-                push.rate,
-                arrivals(push.arrivals),
+                rate(push.rate, &push.arrivals),
+                arrivals(&push.arrivals),
                 format::spaced(&push.payload.to_string())
             )
         }
@@ -196,17 +206,17 @@ pub fn workload(cell: &Cell) -> String {
         Workload::Upload(up) => {
             format!(
                 "upload of {} ({}), {} payload, by each of {clients}",
-                up.rate,
-                arrivals(up.arrivals),
+                rate(up.rate, &up.arrivals),
+                arrivals(&up.arrivals),
                 format::spaced(&up.payload.to_string())
             )
         }
         Workload::Duplex(duplex) => {
-            let process = arrivals(duplex.arrivals);
+            let process = arrivals(&duplex.arrivals);
             format!(
                 "duplex with {clients}, {} down and {} up each ({process}), {} payload",
-                duplex.down,
-                duplex.up,
+                rate(duplex.down, &duplex.arrivals),
+                rate(duplex.up, &duplex.arrivals),
                 format::spaced(&duplex.payload.to_string())
             )
         }
@@ -215,8 +225,8 @@ pub fn workload(cell: &Cell) -> String {
                 "chat of {clients} in {} of {} each, {} by each ({}), {} payload",
                 chat.joins,
                 format::plural(u64::from(chat.rooms), "room"),
-                chat.rate,
-                arrivals(chat.arrivals),
+                rate(chat.rate, &chat.arrivals),
+                arrivals(&chat.arrivals),
                 format::spaced(&chat.payload.to_string())
             )
         }
@@ -227,8 +237,8 @@ pub fn workload(cell: &Cell) -> String {
             };
             format!(
                 "push of {} ({}), {} payload, to all of {clients}; {} of the connections cut {when}, back after about {}",
-                reconnect.rate,
-                arrivals(reconnect.arrivals),
+                rate(reconnect.rate, &reconnect.arrivals),
+                arrivals(&reconnect.arrivals),
                 format::spaced(&reconnect.payload.to_string()),
                 format::percent(reconnect.share),
                 format::spaced(&reconnect.delay.to_string())

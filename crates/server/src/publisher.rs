@@ -101,7 +101,7 @@ fn streams(begin: &Begin, hub: &Hub) -> Result<Vec<Stream>, PublisherError> {
         return Err(PublisherError::PayloadSize(plan.payload_bytes));
     }
     let stream = |number: u32, room: &str| {
-        let schedule = Schedule::new(plan.arrivals, plan.rate, plan.seed, u64::from(number));
+        let schedule = Schedule::new(&plan.arrivals, plan.rate, plan.seed, u64::from(number));
         Ok(Stream { number, sequence: 0, schedule, room: hub.room(room)? })
     };
     match plan.each_of {
@@ -174,6 +174,7 @@ pub(crate) fn wait(due_ns: u64, stop: &AtomicBool) -> bool {
 mod tests {
     use wirecost_model::control::Publish;
     use wirecost_model::schedule::Arrivals;
+    use wirecost_model::trace::Trace;
     use wirecost_model::units::Rate;
 
     use super::*;
@@ -201,10 +202,15 @@ mod tests {
 
     #[test]
     fn every_due_time_of_every_stream_is_published_once_and_never_early() {
-        for (each_of, arrivals) in
-            [(None, Arrivals::Periodic), (Some(3), Arrivals::Poisson), (Some(2), Arrivals::Burst { size: 4 })]
-        {
-            let begin = begin(each_of, arrivals, 64);
+        let trace = Trace::parse("t", "0\n0.5ms\n0.7ms\n0.7ms\n2ms\n").unwrap();
+        for (each_of, arrivals) in [
+            (None, Arrivals::Periodic),
+            (Some(3), Arrivals::Poisson),
+            (Some(2), Arrivals::Burst { size: 4 }),
+            (None, Arrivals::Trace(trace.clone())),
+            (Some(2), Arrivals::Trace(trace)),
+        ] {
+            let begin = begin(each_of, arrivals.clone(), 64);
             let (hub, published) = run_to_the_end(&begin);
             let rooms: Vec<(u32, String)> = match each_of {
                 None => vec![(0, "all".into())],
@@ -213,7 +219,7 @@ mod tests {
             let (mut messages, mut in_window) = (0, 0);
             for (number, room) in rooms {
                 let got = envelopes(&hub, &room);
-                let due: Vec<u64> = Schedule::new(arrivals, Rate(2000.0), 5, u64::from(number))
+                let due: Vec<u64> = Schedule::new(&arrivals, Rate(2000.0), 5, u64::from(number))
                     .map(|offset| begin.start_ns + offset)
                     .take_while(|&due_ns| due_ns < begin.start_ns + begin.window_to_ns)
                     .collect();

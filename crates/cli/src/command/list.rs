@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use wirecost_model::scenario;
 use wirecost_model::transport::{COMMON_OPTIONS, TRANSPORTS};
 use wirecost_report::load;
 
-use super::Outcome;
+use super::{Outcome, validate};
 use crate::args::{ListArgs, Listed};
 use crate::exit;
 use crate::failure::Failure;
@@ -42,7 +41,7 @@ fn entries(dir: &Path, keep: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>, Fai
 fn scenarios(dir: &Path) -> Result<(), Failure> {
     for path in entries(dir, |path| path.extension().is_some_and(|e| e == "yaml"))? {
         let text = std::fs::read_to_string(&path)?;
-        match scenario::load(&text) {
+        match validate::load_beside(&path, &text) {
             Ok(loaded) => say!("{:<40} {}", path.display().to_string(), loaded.scenario.question),
             Err(problems) => {
                 say!("{:<40} invalid: {} problems, see `wirecost validate`", path.display().to_string(), problems.len())

@@ -1,8 +1,11 @@
 //! `validate`: everything that is wrong with a scenario, each with file, line and column.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
-use wirecost_model::scenario::{self, Loaded};
+use wirecost_model::scenario::{self, Loaded, Problem};
+use wirecost_model::trace::MOST_BYTES;
 
 use super::Outcome;
 use crate::args::ValidateArgs;
@@ -19,6 +22,25 @@ pub fn validate(args: &ValidateArgs) -> Outcome {
     Ok(exit::OK)
 }
 
+/// Reads and checks the text of a scenario file, and the files beside it that it names.
+pub fn load_beside(file: &Path, text: &str) -> Result<Loaded, Vec<Problem>> {
+    let read = |name: &str| {
+        let path = file.parent().unwrap_or(Path::new("")).join(name);
+        let told = |error: std::io::Error| format!("{}: {error}", path.display());
+        let mut text = String::new();
+        File::open(&path).and_then(|opened| opened.take(MOST_BYTES + 1).read_to_string(&mut text)).map_err(told)?;
+        if text.len() as u64 > MOST_BYTES {
+            return Err(format!(
+                "{}: more than {} KiB; a trace is repeated, so a shorter one will do",
+                path.display(),
+                MOST_BYTES >> 10
+            ));
+        }
+        Ok(text)
+    };
+    scenario::load_with(text, &read)
+}
+
 /// Reads and checks scenario files: the text and what it says, or all problems of all files.
 pub fn load_all(files: &[impl AsRef<Path>]) -> Result<Vec<(String, Loaded)>, Failure> {
     let mut loaded = Vec::new();
@@ -31,7 +53,7 @@ pub fn load_all(files: &[impl AsRef<Path>]) -> Result<Vec<(String, Loaded)>, Fai
                 format!("{}: {error}; `wirecost list scenarios` shows what there is", file.display()),
             )
         })?;
-        match scenario::load(&text) {
+        match load_beside(file, &text) {
             Ok(scenario) => loaded.push((text, scenario)),
             Err(found) => problems.extend(found.iter().map(|problem| format!("{}:{problem}", file.display()))),
         }

@@ -7,7 +7,7 @@ use super::{Script, Uplink};
 
 /// Everyone sends and everyone listens.
 pub fn script(chat: &Chat, seed: u64) -> Script {
-    let uplink = Uplink { rate: chat.rate, arrivals: chat.arrivals, seed };
+    let uplink = Uplink { rate: chat.rate, arrivals: chat.arrivals.clone(), seed };
     Script {
         uplink: Some(uplink),
         subscribe: true,

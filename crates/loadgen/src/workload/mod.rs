@@ -43,7 +43,7 @@ pub struct ComeBack {
 }
 
 /// A client's schedule.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Uplink {
     /// Messages per second.
     pub rate: Pace,
@@ -62,7 +62,7 @@ pub(crate) const ROOM_SEPARATOR: &str = ".";
 impl Uplink {
     /// Due times of one client's messages, offsets in ns.
     pub fn schedule(&self, client: u32) -> Schedule {
-        Schedule::new(self.arrivals, self.rate, self.seed, UPLINK_LANE + u64::from(client))
+        Schedule::new(&self.arrivals, self.rate, self.seed, UPLINK_LANE + u64::from(client))
     }
 }
 
@@ -100,7 +100,7 @@ impl Script {
             return offsets.zip(chat.rooms_of(sender).cycle()).filter(|(_, to)| *to == room).map(|(offset, _)| offset).collect();
         }
         let Some(publish) = &self.publish else { return Vec::new() };
-        Schedule::new(publish.arrivals, publish.rate, publish.seed, u64::from(stream))
+        Schedule::new(&publish.arrivals, publish.rate, publish.seed, u64::from(stream))
             .take_while(|&offset| offset < until_ns)
             .collect()
     }
@@ -146,7 +146,7 @@ impl Script {
         let count = |schedule: Schedule| schedule.take_while(|&o| o < range_ns.end).filter(in_range).count() as u64;
         match (&self.publish, &self.uplink, &self.chat) {
             (Some(publish), ..) => {
-                let stream = |stream: u64| count(Schedule::new(publish.arrivals, publish.rate, publish.seed, stream));
+                let stream = |stream: u64| count(Schedule::new(&publish.arrivals, publish.rate, publish.seed, stream));
                 match publish.each_of {
                     None => stream(0) * u64::from(clients),
                     Some(streams) => (0..u64::from(streams)).map(stream).sum(),

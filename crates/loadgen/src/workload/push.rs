@@ -13,6 +13,7 @@ pub fn script(push: &Push, clients: u32, seed: u64) -> Script {
         Audience::Each => Some(clients),
     };
     let payload_bytes = push.payload.0 as usize;
-    let publish = Publish { each_of, rate: push.rate, arrivals: push.arrivals, payload_bytes, seed, faults: Faults::default() };
+    let publish =
+        Publish { each_of, rate: push.rate, arrivals: push.arrivals.clone(), payload_bytes, seed, faults: Faults::default() };
     Script { publish: Some(publish), subscribe: true, payload_bytes, ..Script::default() }
 }

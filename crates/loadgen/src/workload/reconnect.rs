@@ -15,7 +15,7 @@ pub fn script(reconnect: &Reconnect, seed: u64) -> Script {
     let publish = Publish {
         each_of: None,
         rate: reconnect.rate,
-        arrivals: reconnect.arrivals,
+        arrivals: reconnect.arrivals.clone(),
         payload_bytes,
         seed,
         faults: Faults::default(),

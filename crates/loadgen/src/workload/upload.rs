@@ -6,6 +6,6 @@ use super::{Script, Uplink};
 
 /// Clients send; nobody subscribes.
 pub fn script(upload: &Upload, seed: u64) -> Script {
-    let uplink = Uplink { rate: upload.rate, arrivals: upload.arrivals, seed };
+    let uplink = Uplink { rate: upload.rate, arrivals: upload.arrivals.clone(), seed };
     Script { uplink: Some(uplink), payload_bytes: upload.payload.0 as usize, ..Script::default() }
 }

@@ -69,7 +69,7 @@ impl Trial {
         let Some(publish) = &self.plan.script.publish else { return Vec::new() };
         let mut due = Vec::new();
         for stream in 0..publish.each_of.unwrap_or(1) {
-            let schedule = Schedule::new(publish.arrivals, publish.rate, publish.seed, u64::from(stream));
+            let schedule = Schedule::new(&publish.arrivals, publish.rate, publish.seed, u64::from(stream));
             let offsets = schedule.take_while(|&offset| offset < WINDOW_NS[1]);
             due.extend((0..).zip(offsets).map(|(sequence, offset_ns)| Due { offset_ns, stream, sequence }));
         }

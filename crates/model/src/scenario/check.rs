@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::node::Step;
+use super::traces;
 use super::{Arm, ArmOptions, Audience, Chat, Engine, Scenario, Stack, TargetChoice, Tls, TlsVersion, Via, Workload};
 use crate::dialect::{DIALECTS, Publish, Recipe, path_fault, placeholders};
 use crate::envelope::{MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES};
@@ -66,6 +67,9 @@ fn check_workload(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)) 
         if payload.0 > MAX_PAYLOAD_BYTES as u64 {
             report(&at("payload"), format!("{payload} is too large; the most is 1MiB a message"));
         }
+    }
+    if let Some((parameter, message)) = traces::check(&scenario.workload) {
+        report(&at(parameter), message);
     }
     let rate = match &scenario.workload {
         Workload::Push(push) => Some(("rate", push.rate)),

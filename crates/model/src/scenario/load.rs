@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::check::check;
 use super::de;
 use super::node::{Node, Position, Step, Value};
+use super::traces::{self, ReadFile};
 use super::{Arm, ArmOptions, Scalar, Scenario, TlsOptions};
 use crate::plan::ArmConfig;
 use crate::transport::{COMMON_OPTIONS, TRANSPORTS, TransportKind};
@@ -67,20 +68,29 @@ const MOST_PROBLEMS: usize = 50;
 /// Cells beyond this number are refused.
 const MOST_CELLS: usize = 1000;
 
-/// Reads and checks a scenario.
+/// Reads and checks a scenario that names no file.
 ///
 /// # Errors
 /// Every problem found, in the order of the text, each once.
 pub fn load(yaml: &str) -> Result<Loaded, Vec<Problem>> {
+    load_with(yaml, &|file| Err(format!("`{file}` cannot be read, because it is not known where the scenario is")))
+}
+
+/// Reads and checks a scenario. `read` reads the files that it names, which are relative to it.
+///
+/// # Errors
+/// Every problem found, in the order of the text, each once; of a file with its name and line in the message.
+pub fn load_with(yaml: &str, read: ReadFile<'_>) -> Result<Loaded, Vec<Problem>> {
     let mut options = serde_saphyr::Options::default();
     options.strict_booleans = true;
-    let tree: Node = serde_saphyr::from_str_with_options(yaml, options).map_err(|error| {
+    let mut tree: Node = serde_saphyr::from_str_with_options(yaml, options).map_err(|error| {
         let at = error.location().map_or(Position::default(), |l| Position { line: l.line(), column: l.column() });
         let message = error.without_snippet().to_string();
         vec![Problem::new(at, format!("not valid YAML: {}", message.lines().next().unwrap_or_default()))]
     })?;
 
     let mut problems = BTreeSet::new();
+    traces::read(&mut tree, read, &mut |at, message| _ = problems.insert(Problem::new(at, message)));
     let decoded = decode(&tree, &mut problems);
     if let Some(Decoded { scenario, stand_ins }) = &decoded {
         check(scenario, &mut |path, message| {
@@ -387,6 +397,52 @@ mod tests {
         let polls: Vec<_> = loaded.variants.iter().filter(|v| v.arm == 1).map(|v| v.config.interval).collect();
         assert!(polls.contains(&Some(Span::ms(100))) && polls.contains(&Some(Span::ms(1000))));
         assert!(loaded.variants.iter().any(|v| v.arm == 0 && v.scenario.clients == 9 && v.point.len() == 1));
+    }
+
+    /// A scenario whose workload replays a file.
+    fn replaying(workload: &str, file: &str) -> Result<Loaded, Vec<String>> {
+        let yaml = GOOD.replace("{ push: { rate: 10/s } }", workload);
+        let read = |name: &str| if name == "t.txt" { Ok(file.to_string()) } else { Err(format!("{name}: no such file")) };
+        load_with(&yaml, &read).map_err(|problems| problems.iter().map(Problem::to_string).collect())
+    }
+
+    #[test]
+    fn a_trace_brings_its_rate() {
+        for (workload, rates) in [
+            ("{ push: { arrivals: { trace: t.txt } } }", 1),
+            ("{ duplex: { arrivals: { trace: t.txt }, down: 2.001/s } }", 2),
+            ("{ reconnect: { arrivals: { trace: t.txt } } }", 1),
+        ] {
+            let workload = replaying(workload, "0\n500ms\n1s\n").expect(workload).variants.remove(0).scenario.workload;
+            assert!(matches!(workload.arrivals(), Some(crate::schedule::Arrivals::Trace(trace)) if trace.due_ns().len() == 3));
+            assert_eq!(workload.paces().iter().map(|pace| pace.0.round()).collect::<Vec<_>>(), vec![2.0; rates]);
+            // A plan holds what was read.
+            assert_eq!(
+                serde_json::from_str::<super::super::Workload>(&serde_json::to_string(&workload).unwrap()).unwrap(),
+                workload
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_trace_is_told_at_its_name_and_its_line() {
+        let of = |workload: &str, file: &str| replaying(workload, file).expect_err(workload);
+        let push = "{ push: { arrivals: { trace: t.txt } } }";
+        assert_eq!(of(push, "0\nx\ny\n").len(), 2);
+        assert!(of(push, "0\nx\n")[0].starts_with("3:40: t.txt:2: `x` is not a time"), "{:?}", of(push, "0\nx\n"));
+        let missing = of("{ push: { arrivals: { trace: u.txt }, payload: 3B } }", "");
+        assert!(
+            missing.len() == 2 && missing[0] == "3:40: u.txt: no such file" && missing[1].contains("too small"),
+            "{missing:?}"
+        );
+        for rate in ["4/s", "{ from: 1/s, to: 3/s }"] {
+            let other = of(&format!("{{ push: {{ arrivals: {{ trace: t.txt }}, rate: {rate} }} }}"), "0\n0.5\n1\n");
+            assert_eq!(other.len(), 1);
+            assert!(other[0].starts_with("3:55: ") && other[0].ends_with("leave `rate` out"), "{other:?}");
+        }
+        assert!(of("{ push: { arrivals: { trace: 5 }, rate: 1/s } }", "")[0].contains("the name of a file of due times"));
+        let pure = load(&GOOD.replace("{ push: { rate: 10/s } }", push)).expect_err("no file can be read");
+        assert!(pure[0].message.contains("cannot be read"), "{pure:?}");
     }
 
     #[test]

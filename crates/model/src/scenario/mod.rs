@@ -13,6 +13,7 @@ mod de;
 mod load;
 mod node;
 pub mod target;
+mod traces;
 
 use std::collections::BTreeMap;
 
@@ -22,8 +23,9 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use at_scale::{AtScale, Many};
-pub use load::{Loaded, Problem, Variant, hash, load, tls_options};
+pub use load::{Loaded, Problem, Variant, hash, load, load_with, tls_options};
 pub use target::{Target, TargetChoice};
+pub use traces::ReadFile;
 
 use crate::faults::Faults;
 use crate::pace::Pace;
@@ -124,8 +126,9 @@ pub enum Workload {
 /// The server publishes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = traces::brings_rates)]
 pub struct Push {
-    /// Messages per second of one stream.
+    /// Messages per second of one stream; required, unless a trace brings its own.
     pub rate: Pace,
     /// The arrival process.
     #[serde(default)]
@@ -164,8 +167,9 @@ pub struct Echo {
 /// Clients send.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = traces::brings_rates)]
 pub struct Upload {
-    /// Messages per second of each client.
+    /// Messages per second of each client; required, unless a trace brings its own.
     pub rate: Pace,
     /// The arrival process.
     #[serde(default)]
@@ -178,10 +182,11 @@ pub struct Upload {
 /// Both directions at once: each client receives the broadcast stream and sends one of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = traces::brings_rates)]
 pub struct Duplex {
-    /// Messages per second from the server.
+    /// Messages per second from the server; required, unless a trace brings its own.
     pub down: Pace,
-    /// Messages per second from each client.
+    /// Messages per second from each client; required, unless a trace brings its own.
     pub up: Pace,
     /// The arrival process of both.
     #[serde(default)]
@@ -194,6 +199,7 @@ pub struct Duplex {
 /// Each client sends to the rooms that it is in, in turn, and everyone in a room receives what is said there, the sender too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = traces::brings_rates)]
 pub struct Chat {
     /// How many rooms there are.
     #[serde(default = "one")]
@@ -201,7 +207,7 @@ pub struct Chat {
     /// How many rooms each client is in.
     #[serde(default = "one")]
     pub joins: u32,
-    /// Messages per second of each client, over all its rooms.
+    /// Messages per second of each client, over all its rooms; required, unless a trace brings its own.
     pub rate: Pace,
     /// The arrival process.
     #[serde(default)]
@@ -233,8 +239,9 @@ impl Chat {
 /// The server publishes one stream for all, and cuts a share of the connections off at one moment of the measured window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = traces::brings_rates)]
 pub struct Reconnect {
-    /// Messages per second.
+    /// Messages per second; required, unless a trace brings its own.
     pub rate: Pace,
     /// The arrival process.
     #[serde(default)]
@@ -655,16 +662,21 @@ impl Workload {
         }
     }
 
-    /// Whether a rate of it changes under way.
-    pub fn is_ramp(&self) -> bool {
+    /// Its rates; none in a closed loop and in `idle`.
+    pub fn paces(&self) -> Vec<Pace> {
         match self {
             Workload::Push(Push { rate, .. })
             | Workload::Upload(Upload { rate, .. })
             | Workload::Chat(Chat { rate, .. })
-            | Workload::Reconnect(Reconnect { rate, .. }) => rate.ramp().is_some(),
-            Workload::Duplex(Duplex { down, up, .. }) => down.ramp().is_some() || up.ramp().is_some(),
-            Workload::Echo(_) | Workload::Idle(_) => false,
+            | Workload::Reconnect(Reconnect { rate, .. }) => vec![*rate],
+            Workload::Duplex(Duplex { down, up, .. }) => vec![*down, *up],
+            Workload::Echo(_) | Workload::Idle(_) => Vec::new(),
         }
+    }
+
+    /// Whether a rate of it changes under way.
+    pub fn is_ramp(&self) -> bool {
+        self.paces().iter().any(|pace| pace.ramp().is_some())
     }
 
     /// Payload size of its messages; none for `idle`.

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::Serialize;
 use serde_json::Value;
-use wirecost_model::{Cell, Record};
+use wirecost_model::{Cell, Record, scenario};
 
 use crate::format;
 
@@ -144,6 +144,8 @@ fn flatten(path: &str, value: &Value, into: &mut BTreeMap<String, String>) {
 /// A value as people write it: text without quotes.
 fn plain(value: &Value) -> String {
     match value {
+        // A trace has thousands of due times.
+        Value::String(text) if text.len() > 200 => format!("{} bytes, hash {}", text.len(), scenario::hash(text)),
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }

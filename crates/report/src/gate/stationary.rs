@@ -4,6 +4,7 @@
 use wirecost_model::record::{ProcessCost, Trial};
 use wirecost_model::scenario::Workload;
 use wirecost_model::stationarity::Half;
+use wirecost_model::units::Span;
 use wirecost_model::{Cell, Faults};
 
 use super::{Finding, Gate};
@@ -19,6 +20,9 @@ pub const GROWTH_FLOOR_BYTES: f64 = 32.0 * 1024.0 * 1024.0;
 /// The same as a share of its size at the beginning of the window.
 pub const GROWTH_SHARE: f64 = 0.5;
 
+/// Below this a window has one interval.
+const LEAST_WINDOW: Span = Span::ms(2000);
+
 /// Delivery is no slower at the end of the window than at its beginning.
 pub const LATENCY: Gate = Gate {
     name: "stationary_latency",
@@ -27,13 +31,12 @@ pub const LATENCY: Gate = Gate {
         if let Some(why) = changes_on_purpose(cell) {
             return Finding::not_measured(why);
         }
-        match &trial.halves {
-            Some(halves) => medians(halves),
-            None if matches!(cell.workload, Workload::Idle(_)) => Finding::not_measured("nothing is sent in an idle workload"),
-            None => Finding::not_measured(
-                "there are no two halves: the window is shorter than two seconds, its deliveries are not kept by interval, or the \
-                 record is older than this gate",
-            ),
+        match (&trial.halves, &cell.workload) {
+            (Some(halves), _) => medians(halves),
+            (None, Workload::Idle(_)) => Finding::not_measured("nothing is sent in an idle workload"),
+            (None, Workload::Upload(_)) => Finding::not_measured("the server keeps what clients send in one interval"),
+            (None, _) if cell.timing.measure < LEAST_WINDOW => Finding::not_measured("a window below two seconds is not cut"),
+            (None, _) => Finding::not_measured("a half has no deliveries, or the record is older than this gate"),
         }
     },
 };

@@ -43,21 +43,21 @@ pub struct Expectation {
     pub empty_fraction: Option<f64>,
 }
 
-/// What one client is sent: rate in 1/s and process; `None` where nothing is pushed, or in bursts.
+/// What one client is sent: rate in 1/s and process; `None` where nothing is pushed, or in bursts, or as recorded.
 pub fn arrivals(cell: &Cell) -> Option<(f64, Process)> {
     let (rate, arrivals) = match &cell.workload {
         // The rate is that of a stream, and every client has one: its own, or everybody's.
         Workload::Push(push) => {
             let (Audience::Broadcast | Audience::Each) = push.audience;
-            (push.rate.0, push.arrivals)
+            (push.rate.0, &push.arrivals)
         }
-        Workload::Duplex(duplex) => (duplex.down.0, duplex.arrivals),
+        Workload::Duplex(duplex) => (duplex.down.0, &duplex.arrivals),
         Workload::Echo(_) | Workload::Upload(_) | Workload::Chat(_) | Workload::Reconnect(_) | Workload::Idle(_) => return None,
     };
     match arrivals {
         Arrivals::Periodic => Some((rate, Process::Periodic)),
         Arrivals::Poisson => Some((rate, Process::Poisson)),
-        Arrivals::Burst { .. } => None,
+        Arrivals::Burst { .. } | Arrivals::Trace(_) => None,
     }
 }
 

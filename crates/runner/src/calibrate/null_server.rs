@@ -60,7 +60,7 @@ fn serve(listener: &TcpListener, begins: &Receiver<Begin>) -> std::io::Result<u6
         sent_in_window = match &begin.publish {
             Some(plan) => {
                 let offsets =
-                    Schedule::new(plan.arrivals, plan.rate, plan.seed, 0).take_while(|&offset| offset < begin.window_to_ns);
+                    Schedule::new(&plan.arrivals, plan.rate, plan.seed, 0).take_while(|&offset| offset < begin.window_to_ns);
                 scheduled(&mut stream, &begin, offsets)?
             }
             None => flood(&mut stream, &begin)?,
