@@ -15,6 +15,7 @@ use wirecost_model::{Accounting, Record, Trial};
 const WORKLOADS: &[(&str, &str)] = &[
     ("each", "push: { rate: 20/s, arrivals: poisson, payload: 64B, audience: each }"),
     ("ramp", "push: { rate: { from: 5/s, to: 120/s }, arrivals: poisson, payload: 64B }"),
+    ("trace", "duplex: { arrivals: { trace: due.txt }, payload: 64B }"),
     ("large", "push: { rate: 20/s, arrivals: periodic, payload: 70000B }"),
     ("echo", "echo: { outstanding: 3, payload: 300B }"),
     ("upload", "upload: { rate: 40/s, arrivals: { burst: { size: 3 } }, payload: 100B }"),
@@ -47,6 +48,7 @@ fn run(scenario: &str, name: &str) -> Record {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let file = dir.path().join(format!("{name}.yaml"));
     std::fs::write(&file, scenario).expect("written");
+    std::fs::write(dir.path().join("due.txt"), "0\n20ms\n20ms\n21ms\n70ms\n").expect("written");
     let output = Command::new(env!("CARGO_BIN_EXE_wirecost"))
         .args(["run", "--no-calibrate", "--quiet", "--allow-void", "--out"])
         .arg(dir.path().join("results"))
