@@ -48,6 +48,7 @@ private\t'A network namespace for each trial'
 host\t'The host\'s loopback'"
 complete -c wirecost -n "__fish_wirecost_using_subcommand run" -l fail-if -d 'Exit 99 if this holds, such as \'websocket.delivery.p99 > 50ms\' (may be repeated)' -r
 complete -c wirecost -n "__fish_wirecost_using_subcommand run" -l allow-remote -d 'A host that is not this machine and that the scenario\'s targets may be on; load is sent there (may be repeated)' -r
+complete -c wirecost -n "__fish_wirecost_using_subcommand run" -l live -d 'Serve a page on loopback while the run goes on; its address is told on stderr (any free port, unless one is named)' -r
 complete -c wirecost -n "__fish_wirecost_using_subcommand run" -l alias -d 'A short word for this machine in the record\'s name' -r
 complete -c wirecost -n "__fish_wirecost_using_subcommand run" -l resume -d 'Finish the newest unfinished run of the same plan'
 complete -c wirecost -n "__fish_wirecost_using_subcommand run" -l dry-run -d 'Show the plan and start nothing'

@@ -39,6 +39,7 @@ private\:"A network namespace for each trial"
 host\:"The host'\''s loopback"))' \
 '*--fail-if=[Exit 99 if this holds, such as '\''websocket.delivery.p99 > 50ms'\'' (may be repeated)]:EXPR:_default' \
 '*--allow-remote=[A host that is not this machine and that the scenario'\''s targets may be on; load is sent there (may be repeated)]:HOST:_default' \
+'--live=[Serve a page on loopback while the run goes on; its address is told on stderr (any free port, unless one is named)]::PORT:_default' \
 '--alias=[A short word for this machine in the record'\''s name]:WORD:_default' \
 '--resume[Finish the newest unfinished run of the same plan]' \
 '--dry-run[Show the plan and start nothing]' \

@@ -115,6 +115,9 @@ pub struct RunArgs {
     /// A host that is not this machine and that the scenario's targets may be on; load is sent there (may be repeated)
     #[arg(long, value_name = "HOST")]
     pub allow_remote: Vec<String>,
+    /// Serve a page on loopback while the run goes on; its address is told on stderr (any free port, unless one is named)
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
+    pub live: Option<u16>,
     /// Keep a packet capture of every trial (needs dumpcap; for bytes, not for latency)
     #[arg(long)]
     pub capture: bool,

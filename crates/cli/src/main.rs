@@ -9,6 +9,7 @@ mod calibration_cache;
 mod command;
 mod exit;
 mod failure;
+mod live;
 mod ui;
 
 use std::io::Write;

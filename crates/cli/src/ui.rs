@@ -39,13 +39,60 @@ pub fn colour(no_color: bool) -> bool {
     !refused && std::io::stdout().is_terminal()
 }
 
+/// How long the rest of a plan will take, by how long its trials have taken so far.
+pub struct TimeLeft {
+    begun: Instant,
+    done: u32,
+    left: u32,
+    least: Duration,
+}
+
+impl TimeLeft {
+    /// For a plan of which `left` trials are still to run.
+    pub fn new(plan: &Plan, left: usize) -> TimeLeft {
+        // Nothing has been seen yet: what the plan says, and starting and ending a trial.
+        let least_ns = plan.least_duration_ns() * left as u64 / plan.trials.len().max(1) as u64 + left as u64 * 500_000_000;
+        TimeLeft { begun: Instant::now(), done: 0, left: left as u32, least: Duration::from_nanos(least_ns) }
+    }
+
+    /// One trial more has ended.
+    pub fn trial_ended(&mut self) {
+        (self.done, self.left) = (self.done + 1, self.left.saturating_sub(1));
+    }
+
+    /// `about 34 s to go`.
+    pub fn text(&self) -> String {
+        let left = if self.done == 0 { self.least } else { self.begun.elapsed() / self.done * self.left };
+        format!("about {} to go", span(left))
+    }
+}
+
+/// How a trial is getting on, in one line.
+pub fn status(cell: &Cell, progress: &Progress) -> String {
+    let mut parts = vec![progress.phase.clone(), format!("{:.1} s", progress.elapsed_ns as f64 / 1e9)];
+    parts.push(match progress.phase.as_str() {
+        "connect" => format!("{} of {} clients", progress.connected, cell.clients),
+        _ if progress.expected > 0 => format!("{} of {} deliveries", progress.delivered, progress.expected),
+        _ => format!("{} deliveries", progress.delivered),
+    });
+    let times = [("p50", progress.p50_ns), ("p99", progress.p99_ns)];
+    parts.extend(times.iter().filter_map(|(name, ns)| Some(format!("{name} {}", format::duration((*ns)? as f64)))));
+    if progress.server_cpu_ns > 0 && progress.client_cpu_ns > 0 {
+        let [server, clients] = [progress.server_cpu_ns, progress.client_cpu_ns].map(|ns| format::duration(ns as f64));
+        parts.push(format!("CPU {server} server, {clients} clients"));
+    }
+    if progress.errors > 0 {
+        parts.push(format!("{} errors", progress.errors));
+    }
+    parts.join(" · ")
+}
+
 /// Shows a run.
 pub struct Ui {
     bar: ProgressBar,
     quiet: bool,
     animated: bool,
-    begun: Instant,
-    done: u64,
+    time_left: TimeLeft,
     current: String,
 }
 
@@ -59,9 +106,8 @@ impl Ui {
         );
         let style = ProgressStyle::with_template("{wide_msg}\n[{bar:30}] trial {human_pos} of {human_len}, {prefix}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
-        let ui = Ui { bar, quiet, animated, begun: Instant::now(), done: 0, current: String::new() };
-        let least = plan.least_duration_ns() * left as u64 / plan.trials.len().max(1) as u64;
-        ui.bar.set_prefix(format!("about {} to go", span(Duration::from_nanos(least + left as u64 * 500_000_000))));
+        let ui = Ui { bar, quiet, animated, time_left: TimeLeft::new(plan, left), current: String::new() };
+        ui.bar.set_prefix(ui.time_left.text());
         ui
     }
 
@@ -98,26 +144,13 @@ impl Observer for Ui {
     }
 
     fn progress(&mut self, cell: &Cell, progress: &Progress) {
-        let mut parts = vec![self.current.clone(), progress.phase.clone(), format!("{:.1} s", progress.elapsed_ns as f64 / 1e9)];
-        parts.push(match progress.phase.as_str() {
-            "connect" => format!("{} of {} clients", progress.connected, cell.clients),
-            _ if progress.expected > 0 => format!("{} of {} deliveries", progress.delivered, progress.expected),
-            _ => format!("{} deliveries", progress.delivered),
-        });
-        let times = [("p50", progress.p50_ns), ("p99", progress.p99_ns)];
-        parts.extend(times.iter().filter_map(|(name, ns)| Some(format!("{name} {}", format::duration((*ns)? as f64)))));
-        if progress.errors > 0 {
-            parts.push(format!("{} errors", progress.errors));
-        }
-        self.bar.set_message(parts.join(" · "));
+        self.bar.set_message(format!("{} · {}", self.current, status(cell, progress)));
     }
 
     fn ended(&mut self, cell: &Cell, trial: &Trial) {
-        self.done += 1;
+        self.time_left.trial_ended();
         self.bar.inc(1);
-        let left = self.bar.length().unwrap_or(0).saturating_sub(self.done);
-        let each = self.begun.elapsed() / self.done.max(1) as u32;
-        self.bar.set_prefix(format!("about {} to go", span(each * left as u32)));
+        self.bar.set_prefix(self.time_left.text());
         let p50 = trial.latencies.get("delivery").and_then(|latency| latency.quantile(0.5));
         let mut text = format!("trial {:>3}  {:<32}", trial.index + 1, cell.label());
         match p50 {

@@ -40,11 +40,25 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
         &["bytes", "futures-util", "httparse", "reqwest", "rustls", "thiserror", "tokio", "tokio-rustls", "tokio-tungstenite"],
     ),
     ("wirecost-runner", &["wirecost-model", "wirecost-probe", "wirecost-loadgen"], &["jiff", "serde_json", "thiserror"]),
-    ("wirecost-report", &["wirecost-model", "wirecost-wire"], &["plotters", "serde", "serde_json"]),
+    ("wirecost-report", &["wirecost-model", "wirecost-wire"], &["plotters", "resvg", "serde", "serde_json"]),
     (
         "wirecost",
         &["wirecost-model", "wirecost-probe", "wirecost-report", "wirecost-runner", "wirecost-server"],
-        &["anyhow", "clap", "clap_complete", "clap_mangen", "console", "indicatif", "schemars", "serde_json", "tokio"],
+        &[
+            "anyhow",
+            "bytes",
+            "clap",
+            "clap_complete",
+            "clap_mangen",
+            "console",
+            "http-body-util",
+            "hyper",
+            "hyper-util",
+            "indicatif",
+            "schemars",
+            "serde_json",
+            "tokio",
+        ],
     ),
 ];
 

@@ -242,6 +242,8 @@ pub struct Progress {
     pub errors: u64,
     /// Server CPU time so far, ns.
     pub server_cpu_ns: u64,
+    /// Load generator CPU time so far, ns.
+    pub client_cpu_ns: u64,
 }
 
 /// A finished trial: its numbers and its histograms.

@@ -1,4 +1,4 @@
-//! Which cores there are and which a thread may use. Who gets which is the runner's decision.
+//! Which cores there are, which a thread may use, and when. Who gets which is the runner's decision.
 #![allow(unsafe_code)]
 
 use std::{io, mem};
@@ -42,6 +42,19 @@ pub fn pin(cores: &[usize]) -> io::Result<()> {
     check(unsafe { libc::sched_setaffinity(0, size_of_val(&set), &raw const set) }).map(drop)
 }
 
+/// Lets the calling thread, and threads and processes it starts from now on, run only while nothing else wants its core.
+///
+/// `SCHED_IDLE`: whatever wakes up takes the core away at once. It needs no privilege, and without one there is no way back.
+///
+/// # Errors
+/// `EPERM` where a sandbox forbids it.
+pub fn run_when_idle() -> io::Result<()> {
+    // SAFETY: sched_param is an integer, for which 0 is a value, and the one that SCHED_IDLE demands.
+    let param: libc::sched_param = unsafe { mem::zeroed() };
+    // SAFETY: the kernel reads one sched_param; 0 is the calling thread.
+    check(unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const param) }).map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use std::thread;
@@ -63,6 +76,20 @@ mod tests {
         .join()
         .unwrap();
         assert_eq!(available_cores(), before);
+    }
+
+    #[test]
+    fn an_idle_thread_is_alone_in_that() {
+        // SAFETY: sched_getscheduler has no preconditions; 0 is the calling thread.
+        let policy = || unsafe { libc::sched_getscheduler(0) };
+        let before = policy();
+        thread::spawn(move || {
+            run_when_idle().unwrap();
+            assert_eq!(policy(), libc::SCHED_IDLE);
+        })
+        .join()
+        .unwrap();
+        assert_eq!(policy(), before);
     }
 
     #[test]

@@ -384,6 +384,7 @@ impl Running<'_> {
             p99_ns: status.p99_ns,
             errors: status.errors,
             server_cpu_ns: self.series.last().map_or(0, |point| point.server_cpu_ns),
+            client_cpu_ns: self.series.last().map_or(0, |point| point.client_cpu_ns),
         }
     }
 

@@ -24,7 +24,8 @@ use super::{Outcome, calibrate, index};
 use crate::args::RunArgs;
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
-use crate::ui::{self, Ui};
+use crate::live::{Board, Live, Watchers};
+use crate::ui::{self, TimeLeft, Ui};
 
 /// Environment variables that change results and say nothing of a person; no other is recorded.
 const ENVIRONMENT: &[&str] = &["CI", "TOKIO_WORKER_THREADS", "MALLOC_ARENA_MAX"];
@@ -48,10 +49,12 @@ pub fn run(args: &RunArgs) -> Outcome {
         return Ok(exit::OK);
     }
     let signals = watch_signals();
+    let mut live = args.live.map(|port| start_live(port, &jobs[0].ground)).transpose()?;
     let mut calibration = None;
     let mut worst = exit::OK;
-    for job in jobs {
-        let exit = run_job(&job, args, &signals, &mut calibration)?;
+    for (number, job) in jobs.iter().enumerate() {
+        let place = [number + 1, jobs.len()];
+        let exit = run_job(job, args, &signals, &mut calibration, &mut live, place)?;
         if exit.0 > worst.0 {
             worst = exit;
         }
@@ -60,6 +63,14 @@ pub fn run(args: &RunArgs) -> Outcome {
         }
     }
     Ok(worst)
+}
+
+/// The page beside the run. Its address is told even to those who want it quiet: they asked for it.
+fn start_live(port: u16, ground: &Ground) -> Result<Live, Failure> {
+    let live = Live::start(port, &ground.client_cores)
+        .map_err(|error| Failure::new(exit::SERVER, format!("--live: cannot listen on 127.0.0.1:{port}: {error}")))?;
+    eprintln!("Live at {}", live.url());
+    Ok(live)
 }
 
 /// Reads, checks and plans every file, and checks the machine.
@@ -179,11 +190,21 @@ impl Signals {
     }
 }
 
-fn run_job(job: &Job, args: &RunArgs, signals: &Signals, calibration: &mut Option<Calibration>) -> Outcome {
+fn run_job(
+    job: &Job,
+    args: &RunArgs,
+    signals: &Signals,
+    calibration: &mut Option<Calibration>,
+    live: &mut Option<Live>,
+    [file, files]: [usize; 2],
+) -> Outcome {
     let started = utc_now();
     let store = if args.resume { unfinished(job, args)? } else { create(job, args, &started)? };
     // Once for all files, and after everything that can be refused; numbers that mean nothing need none.
     if calibration.is_none() && !args.no_calibrate && !args.verify {
+        if let Some(live) = live {
+            live.say("Calibrating the instruments, about 10 s");
+        }
         *calibration = Some(calibrate::before_run(job.ground.wire, args.quiet, &signals.count)?);
     }
     let mut provenance = provenance(job, &started);
@@ -193,7 +214,7 @@ fn run_job(job: &Job, args: &RunArgs, signals: &Signals, calibration: &mut Optio
         (provenance.started_utc, provenance.argv) = (earlier.started_utc, earlier.argv);
     }
     let left = job.plan.trials.len() - store.finished()?.len();
-    let mut ui = Ui::new(&job.plan, left, args.quiet);
+    let ui = Ui::new(&job.plan, left, args.quiet);
     ui.line(&format!("{} — {}", job.loaded.scenario.name, job.loaded.scenario.question.trim()));
     if let Some(reason) = &job.ground.not_private {
         ui.line(&format!("note: on the host's loopback, bytes are not reconciled with the kernel's: {reason}"));
@@ -206,12 +227,20 @@ fn run_job(job: &Job, args: &RunArgs, signals: &Signals, calibration: &mut Optio
     }
     let command: Vec<OsString> = vec![std::env::current_exe()?.into(), "trial".into()];
     let extras = Extras { capture: args.capture, miscount: args.miscount };
-    let ended = runner::run(&job.plan, &job.ground, &store, &command, extras, &signals.count, &mut ui);
-    ui.finish();
+    let board = live.as_ref().map(|live| -> Result<Board, Failure> {
+        let so_far = assemble(job, store.trials()?, provenance.clone(), None);
+        Ok(live.board(so_far, TimeLeft::new(&job.plan, left), file, files))
+    });
+    let mut watchers = Watchers { ui, board: board.transpose()? };
+    let ended = runner::run(&job.plan, &job.ground, &store, &command, extras, &signals.count, &mut watchers);
+    watchers.ui.finish();
     // Whatever ended it, what is finished becomes a record.
     let record = assemble(job, store.trials()?, provenance, calibration.clone());
     let run = write(&store, &record)?;
     index::update(&args.out);
+    if let Some(live) = live {
+        live.wrote(&record, store.dir());
+    }
     let ending = ended.map_err(|error| {
         let failure = Failure::from(error);
         let kept = format!(
