@@ -418,7 +418,7 @@ _wirecost() {
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "html md csv junit text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "html md csv junit text png" -- "${cur}"))
                     return 0
                     ;;
                 --output)

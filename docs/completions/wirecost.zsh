@@ -82,9 +82,10 @@ _arguments "${_arguments_options[@]}" : \
 md\:"Tables for a job summary"
 csv\:"One observation a row"
 junit\:"Thresholds and gates as test results"
-text\:"The table of the terminal"))' \
-'-o+[Where to write it; beside the record if absent (html), else stdout]:FILE:_files' \
-'--output=[Where to write it; beside the record if absent (html), else stdout]:FILE:_files' \
+text\:"The table of the terminal"
+png\:"A picture a chart, in a folder"))' \
+'-o+[Where to write it; beside the record if absent (html, png), else stdout. A folder for png]:FILE:_files' \
+'--output=[Where to write it; beside the record if absent (html, png), else stdout. A folder for png]:FILE:_files' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 '*::records -- Records\: folders that hold a record.json:_files' \

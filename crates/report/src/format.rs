@@ -63,6 +63,10 @@ pub fn duration(ns: f64) -> String {
 
 /// A tick of a logarithmic time axis: a power of ten, or a small multiple of one, without decimals that say nothing.
 pub fn duration_tick(ns: f64) -> String {
+    // Nothing is nothing in any unit.
+    if ns == 0.0 {
+        return "0".into();
+    }
     let (value, unit) = match ns {
         n if n >= 0.99e9 => (n / 1e9, "s"),
         n if n >= 0.99e6 => (n / 1e6, "ms"),
@@ -91,6 +95,9 @@ pub fn bytes(value: f64) -> String {
 
 /// A tick of a logarithmic axis of bytes.
 pub fn bytes_tick(value: f64) -> String {
+    if value == 0.0 {
+        return "0".into();
+    }
     let (value, unit) = match value {
         v if v >= 0.99e9 => (v / 1e9, "GB"),
         v if v >= 0.99e6 => (v / 1e6, "MB"),

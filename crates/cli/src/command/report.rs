@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use wirecost_report::load::{self, Run};
-use wirecost_report::{export, html, terminal};
+use wirecost_report::{chart, export, html, terminal};
 
 use super::{Outcome, index};
 use crate::args::{Format, ReportArgs};
@@ -16,12 +16,16 @@ use crate::ui::say;
 /// Reads the records and writes their report.
 pub fn report(args: &ReportArgs) -> Outcome {
     let runs: Vec<Run> = args.records.iter().map(|dir| read(dir)).collect::<Result<_, _>>()?;
+    if args.format == Format::Png {
+        return pictures(args, &runs);
+    }
     let each = |render: &dyn Fn(&Run) -> String| runs.iter().map(render).collect::<Vec<_>>().join("\n");
     let text = match args.format {
         Format::Html => html::render(&runs),
         Format::Md => each(&export::markdown),
         Format::Csv => each(&export::csv),
         Format::Junit => each(&export::junit),
+        Format::Png => unreachable!("pictures are files"),
         Format::Text => each(&|run| terminal::table(run, ui::width(), ui::colour(false))),
     };
     let beside = (args.format == Format::Html && runs.len() == 1).then(|| args.records[0].join("report.html"));
@@ -35,6 +39,26 @@ pub fn report(args: &ReportArgs) -> Outcome {
             }
         }
         None => std::io::stdout().write_all(text.as_bytes())?,
+    }
+    Ok(exit::OK)
+}
+
+/// One PNG a chart, named after the chart: in `charts` beside each record, or in a folder; there apart by record if they are several.
+fn pictures(args: &ReportArgs, runs: &[Run]) -> Outcome {
+    for (dir, run) in args.records.iter().zip(runs) {
+        let folder = match &args.output {
+            None => dir.join("charts"),
+            Some(output) if runs.len() == 1 => output.clone(),
+            Some(output) => output.join(dir.canonicalize()?.file_name().unwrap_or_default()),
+        };
+        let cannot_write = |error: std::io::Error| Failure::new(exit::CANNOT_WRITE, format!("{}: {error}", folder.display()));
+        std::fs::create_dir_all(&folder).map_err(cannot_write)?;
+        for chart in chart::all(run, "").into_iter().flatten() {
+            let file = folder.join(format!("{}.png", chart.id));
+            let bytes = export::png(run, &chart).map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
+            std::fs::write(&file, bytes).map_err(cannot_write)?;
+            say!("Wrote {}", file.display());
+        }
     }
     Ok(exit::OK)
 }

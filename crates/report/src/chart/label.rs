@@ -28,6 +28,18 @@ struct Place {
     distance: f64,
 }
 
+impl Place {
+    /// Where the line from a mark to its label ends; a label close by needs none.
+    fn leader(&self, mark: (f64, f64)) -> Option<(f64, f64)> {
+        let end = match self.anchor {
+            Anchor::Start => (self.x - 2.0, self.y),
+            Anchor::End => (self.x + 2.0, self.y),
+            Anchor::Middle => (self.x, if self.y < mark.1 { self.y + 8.0 } else { self.y - 8.0 }),
+        };
+        (self.distance > 14.0).then_some(end)
+    }
+}
+
 /// Draws labels so that none lies on another, on a mark or on what is `taken`, and all lie inside the bounds.
 pub fn draw(canvas: &Canvas<'_>, labels: &[Label], taken: &[Taken], bounds: Taken) {
     let mut taken: Vec<Taken> = taken.to_vec();
@@ -35,12 +47,7 @@ pub fn draw(canvas: &Canvas<'_>, labels: &[Label], taken: &[Taken], bounds: Take
     for label in labels {
         let width = text_width(&label.text, SIZE);
         let Some((place, rect)) = best(label, width, &taken, bounds) else { continue };
-        if place.distance > 14.0 {
-            let end = match place.anchor {
-                Anchor::Start => (place.x - 2.0, place.y),
-                Anchor::End => (place.x + 2.0, place.y),
-                Anchor::Middle => (place.x, if place.y < label.at.1 { place.y + 8.0 } else { place.y - 8.0 }),
-            };
+        if let Some(end) = place.leader(label.at) {
             canvas.line(&[label.at, end], Ink::Muted, 0.5);
         }
         canvas.text(&label.text, (place.x, place.y), SIZE, Ink::Label, place.anchor);
@@ -87,7 +94,12 @@ fn best(label: &Label, width: f64, taken: &[Taken], bounds: Taken) -> Option<(Pl
             if rect[0] < bounds[0] || rect[1] < bounds[1] || rect[2] > bounds[2] || rect[3] > bounds[3] {
                 continue;
             }
-            let covered: f64 = taken.iter().map(|other| overlap(&rect, other)).sum();
+            let mut covered: f64 = taken.iter().map(|other| overlap(&rect, other)).sum();
+            // A line across another's mark or name would name that one.
+            if let Some(end) = place.leader(label.at) {
+                let others = taken.iter().filter(|other| !contains(other, label.at));
+                covered += others.flat_map(|other| along(label.at, end).into_iter().map(|dot| overlap(&dot, other))).sum::<f64>();
+            }
             if covered == 0.0 {
                 return Some((place, rect));
             }
@@ -97,6 +109,10 @@ fn best(label: &Label, width: f64, taken: &[Taken], bounds: Taken) -> Option<(Pl
         }
     }
     least.map(|(_, place, rect)| (place, rect))
+}
+
+fn contains(rect: &Taken, (x, y): (f64, f64)) -> bool {
+    rect[0] <= x && x <= rect[2] && rect[1] <= y && y <= rect[3]
 }
 
 fn overlap(a: &Taken, b: &Taken) -> f64 {

@@ -17,7 +17,7 @@ use crate::chart::canvas::escape;
 use crate::load::Run;
 use crate::table::{Align, Table};
 
-pub use page::document;
+pub use page::{document, style};
 
 /// The page of one run, or of several one after the other with a comparison in front.
 pub fn render(runs: &[Run]) -> String {

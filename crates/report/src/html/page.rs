@@ -9,12 +9,17 @@ use crate::format;
 use crate::load::Run;
 use crate::view;
 
-/// A whole document around a body.
-pub fn document(title: &str, body: &str) -> String {
-    let style = include_str!("style.css")
+/// The stylesheet. Its first block is the light theme: `:root{--ink:#…;…}`.
+pub fn style() -> String {
+    include_str!("style.css")
         .replace("@LIGHT@", &chart::layer_css_variables(false))
         .replace("@DARK@", &chart::layer_css_variables(true))
-        .replace("@TRANSPORTS@", &look::css_variables());
+        .replace("@TRANSPORTS@", &look::css_variables())
+}
+
+/// A whole document around a body.
+pub fn document(title: &str, body: &str) -> String {
+    let style = style();
     // One script, if there is something for it to do, and the policy names it; nothing else can run.
     let (policy, script) = if body.contains("data-costs") {
         (format!(";script-src 'sha256-{}'", at_scale::SCRIPT_SHA256), format!("<script>{}</script>", at_scale::SCRIPT))
