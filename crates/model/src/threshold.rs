@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Workload};
 use crate::units::Span;
 
 /// A condition.
@@ -59,7 +59,7 @@ impl Comparison {
     }
 }
 
-/// What a threshold may be about. Times are ns, all others plain numbers.
+/// What a threshold may be about. Those with a dot are times in ns, all others plain numbers.
 pub const METRICS: &[&str] = &[
     "delivery.p50",
     "delivery.p95",
@@ -74,6 +74,10 @@ pub const METRICS: &[&str] = &[
     "reordered",
     "corrupted",
     "missed_polls",
+    "recovery.p50",
+    "recovery.p99",
+    "recovery.max",
+    "missed",
     "wire_bytes_per_message",
     "requests_per_message",
     "server_cpu_us_per_message",
@@ -122,7 +126,10 @@ impl Threshold {
         if !METRICS.contains(&metric) {
             return Err(format!("`{metric}` is neither a metric nor an arm's; metrics are {}", METRICS.join(", ")));
         }
-        let timed = metric.starts_with("delivery.") || metric.starts_with("service.");
+        if (metric == "missed" || metric.starts_with("recovery.")) && !matches!(scenario.workload, Workload::Reconnect(_)) {
+            return Err(format!("`{metric}` is about connections that were cut off: it needs the workload `reconnect`"));
+        }
+        let timed = metric.contains('.');
         let value = if timed {
             right.parse::<Span>().map_err(|e| e.to_string())?.ns() as f64
         } else {
@@ -147,8 +154,14 @@ mod tests {
         );
         assert_eq!(threshold.opposite().comparison, Comparison::AtLeast);
         assert_eq!(Threshold::parse("lost != 0", &scenario).expect("valid").arm, None);
-        for wrong in ["sse.lost == 0", "delivery.p99 < 50", "lost = 0", "speed > 3", "lost == some"] {
+        for wrong in
+            ["missed == 0", "recovery.p50 < 1s", "sse.lost == 0", "delivery.p99 < 50", "lost = 0", "speed > 3", "lost == some"]
+        {
             assert!(Threshold::parse(wrong, &scenario).is_err(), "{wrong}");
         }
+        let yaml = "name: a\nquestion: b\nworkload: { reconnect: { rate: 10/s } }\narms: [sse]\n";
+        let scenario = crate::scenario::load(yaml).expect("valid").scenario;
+        assert_eq!(Threshold::parse("sse.recovery.max < 2s", &scenario).expect("valid").value, 2e9);
+        assert_eq!(Threshold::parse("missed == 0", &scenario).expect("valid").metric, "missed");
     }
 }

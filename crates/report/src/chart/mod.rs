@@ -19,6 +19,7 @@ mod heatmap;
 mod load_curve;
 mod memory;
 mod percentile;
+mod recovery;
 mod set_up;
 mod sweep;
 
@@ -66,8 +67,17 @@ pub struct Absent {
 pub const OVER_AXES: &[fn(&Run, &str) -> Drawn] = &[sweep::draw, memory::draw, load_curve::draw];
 
 /// Charts of one condition.
-pub const OF_ONE_GROUP: &[fn(&Run, &str) -> Drawn] =
-    &[frontier::draw, percentile::draw, bytes::draw, cpu::draw, set_up::draw, amortised::draw, heatmap::draw, forest::draw];
+pub const OF_ONE_GROUP: &[fn(&Run, &str) -> Drawn] = &[
+    recovery::draw,
+    frontier::draw,
+    percentile::draw,
+    bytes::draw,
+    cpu::draw,
+    set_up::draw,
+    amortised::draw,
+    heatmap::draw,
+    forest::draw,
+];
 
 /// All charts of a run, in the order of the page. `prefix` keeps ids apart where a page shows several runs.
 pub fn all(run: &Run, prefix: &str) -> Vec<Drawn> {

@@ -17,7 +17,7 @@ pub fn metric_name(threshold_metric: &str) -> String {
 /// Judges each threshold in every cell that it is about.
 ///
 /// Measured quantities are judged by the cell's median over trials that count. Faults (`lost`, `duplicated`, `reordered`,
-/// `corrupted`, `missed_polls`) are judged by the worst trial, void ones included: a lost message voids its trial, and would
+/// `corrupted`, `missed_polls`, `missed`) are judged by the worst trial, void ones included: a lost message voids its trial, and would
 /// else never be seen.
 pub fn judge(thresholds: &[Threshold], plan: &Plan, cells: &[CellSummary], trials: &[Trial]) -> Vec<ThresholdResult> {
     thresholds.iter().map(|threshold| one(threshold, plan, cells, trials)).collect()
@@ -56,7 +56,7 @@ fn one(threshold: &Threshold, plan: &Plan, cells: &[CellSummary], trials: &[Tria
 }
 
 fn is_fault(name: &str) -> bool {
-    matches!(name, "lost" | "duplicated" | "reordered" | "corrupted" | "missed_polls")
+    matches!(name, "lost" | "duplicated" | "reordered" | "corrupted" | "missed_polls" | "missed")
 }
 
 /// How far a value is on the wrong side: the larger, the worse.
