@@ -148,6 +148,34 @@ pub fn spaced(text: &str) -> String {
     if !number.is_empty() && known.contains(&unit) { format!("{number} {}", unit.replace("us", "µs")) } else { text.to_string() }
 }
 
+/// What `unbroken` keeps with the number before it.
+const UNITS: [&str; 10] = ["ns", "µs", "ms", "s", "B", "kB", "MB", "GB", "%", "KiB"];
+
+/// Prose in which a line never ends between a number and its unit, nor within a range.
+pub fn unbroken(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (position, word) in text.split(' ').enumerate() {
+        if position > 0 {
+            let unit = word.trim_end_matches([',', ';', ':', '.', ')']);
+            let bound = UNITS.contains(&unit) && out.ends_with(|c: char| c.is_ascii_digit());
+            out.push(if bound { '\u{a0}' } else { ' ' });
+        }
+        let mut chars = word.chars().peekable();
+        let mut before = None;
+        while let Some(c) = chars.next() {
+            let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+            if c == '–' && digit(before) && digit(chars.peek().copied()) {
+                // Word joiners: the dash is where browsers like to break.
+                out.push_str("\u{2060}–\u{2060}");
+            } else {
+                out.push(c);
+            }
+            before = Some(c);
+        }
+    }
+    out
+}
+
 /// `1 client`, `2 clients`.
 pub fn plural(n: u64, one: &str) -> String {
     format!("{} {}", count(n), if n == 1 { one.to_string() } else { plural_of(one) })
@@ -266,6 +294,13 @@ mod tests {
         let points: Vec<usize> =
             column.iter().map(|c| c.chars().count() - c.find('.').map_or(c.chars().count() - 4, |p| p)).collect();
         assert!(points.iter().all(|&p| p == 4), "{points:?}");
+    }
+
+    #[test]
+    fn numbers_keep_their_units_and_ranges_hold_together() {
+        assert_eq!(unbroken("203 µs to 241 ms, 36 % of (2 B); a s"), "203\u{a0}µs to 241\u{a0}ms, 36\u{a0}% of (2\u{a0}B); a s");
+        assert_eq!(unbroken("1.48× (1.27–1.75) – well"), "1.48× (1.27\u{2060}–\u{2060}1.75) – well");
+        assert_eq!(unbroken("clients 5"), "clients 5");
     }
 
     #[test]

@@ -110,6 +110,42 @@ pub fn of<'a>(record: &'a Record, group: &Group) -> Vec<Against<'a>> {
         .collect()
 }
 
+/// The same of the group's first WebSocket, short enough for a title.
+pub fn headline(record: &Record, group: &Group) -> Option<String> {
+    let all = of(record, group);
+    let first = all.iter().map(|against| against.websocket.index).min()?;
+    let own: Vec<&Against<'_>> = all.iter().filter(|against| against.websocket.index == first).collect();
+    let names = |which: PayOff| -> Vec<String> {
+        let those = own.iter().filter(|against| against.pay_off == which);
+        those.map(|against| view::title(&record.plan, against.other)).collect()
+    };
+    let (never, untold) = (names(PayOff::Never), names(PayOff::Untold));
+    let after = own.iter().filter_map(|against| match against.pay_off {
+        PayOff::FromTheFirst => Some(0),
+        PayOff::After(n) => Some(n),
+        PayOff::Never | PayOff::Untold => None,
+    });
+    let mut parts = Vec::new();
+    match after.max() {
+        Some(0) => parts.push("has paid for itself from the first message".to_string()),
+        Some(n) => parts.push(format!("has paid for itself within {}", format::plural(n, "message"))),
+        None => {}
+    }
+    if !never.is_empty() {
+        let never_against = format!("against {}", format::list(&never));
+        parts.push(if parts.is_empty() {
+            format!("never pays for itself {never_against}")
+        } else {
+            format!("but never {never_against}")
+        });
+    }
+    if !untold.is_empty() {
+        let against = format!("against {} that cannot be told", format::list(&untold));
+        parts.push(if parts.is_empty() { format!("may or may not pay for itself: {against}") } else { against });
+    }
+    Some(format!("{}'s handshake {}", format::capital(&view::title(&record.plan, own.first()?.websocket)), parts.join(", ")))
+}
+
 /// What was found, in one sentence for each WebSocket of the group that has an HTTP arm beside it.
 pub fn sentences(record: &Record, group: &Group) -> Vec<String> {
     let all = of(record, group);

@@ -44,10 +44,9 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
     if lines.is_empty() {
         return Err(absent("no trial that counts has both set-up and messages"));
     }
-    let mut found = pay_off::sentences(record, &group);
-    // The first WebSocket's is the title; those of others stand beneath.
-    let title = if found.is_empty() { untitled(&lines) } else { found.remove(0) };
-    let title = title.trim_end_matches('.').to_string() + &at(&group);
+    // The title says how long it takes at most; against whom how long stands beneath.
+    let found = pay_off::sentences(record, &group);
+    let title = pay_off::headline(record, &group).unwrap_or_else(|| untitled(&lines)) + &at(&group);
     let reading = "Bytes beside payload of a message in a session of so many messages: the overhead of the measured window plus a client's set-up divided by them. On the left set-up decides, on the right the messages; lines that cross have repaid what one set-up costs more than the other. Overhead is that of the rate that was measured: polls that bring nothing are in it.".to_string();
     let mut columns = vec![Column::words("arm"), Column::numbers("set-up of a client", "B")];
     columns
@@ -127,10 +126,14 @@ mod tests {
     use wirecost_model::scenario::Workload;
 
     #[test]
-    fn the_title_is_the_verdicts_sentence_and_the_table_falls_towards_the_overhead() {
+    fn the_verdicts_sentences_stand_beneath_and_the_table_falls_towards_the_overhead() {
         let run = fixture::run();
         let chart = draw(run, "").unwrap();
-        assert_eq!(pay_off::sentences(&run.record, &shown_group(&run.record).unwrap()), [chart.title + "."]);
+        assert_eq!(
+            chart.title,
+            "WebSocket's handshake has paid for itself within 5 messages, but never against Short polling 1 s"
+        );
+        assert_eq!(pay_off::sentences(&run.record, &shown_group(&run.record).unwrap()), chart.notes);
         insta::assert_snapshot!(chart.table.markdown());
     }
 

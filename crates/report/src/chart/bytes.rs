@@ -101,7 +101,7 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
         ""
     };
     let reading = format!(
-        "All bytes of the measured window, both directions, divided by the messages delivered in it. Left absolute, right as share.{hatched}"
+        "All bytes of the measured window, both directions, divided by the messages delivered in it. Left absolute, right as share. Each part is a median over trials of its own, so a bar's sum may differ a little from the median of the sums.{hatched}"
     );
     let id = format!("{prefix}bytes");
     let height = |size: Size| {

@@ -58,7 +58,7 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
         &id,
         &title,
         &reading,
-        |size| if size.narrow { 400.0 } else { 430.0 },
+        |size| if size.narrow { 310.0 + 18.0 * curves.len() as f64 } else { 430.0 },
         |canvas, size| paint(canvas, size, &curves, noun),
     );
     Ok(Chart { id, title, reading, wide, narrow, table: table(record, &curves), notes: Vec::new() })

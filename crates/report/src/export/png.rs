@@ -116,10 +116,10 @@ fn drawing_height(svg: &str) -> f64 {
     view.split_whitespace().nth(3).and_then(|height| height.parse::<f64>().ok()).unwrap_or(0.0) / 2.0
 }
 
-/// Lines of at most `width` CSS pixels; a longer word stands alone. A number keeps its percent sign.
+/// Lines of at most `width` CSS pixels; a longer word stands alone. A number keeps its unit.
 fn wrapped(text: &str, size: f64, width: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.replace(" %", "\u{a0}%").split([' ', '\n']).filter(|word| !word.is_empty()) {
+    for word in format::unbroken(text).replace('\u{2060}', "").split([' ', '\n']).filter(|word| !word.is_empty()) {
         match lines.last_mut() {
             Some(line) if text_width(line, size) + text_width(word, size) + size * 0.33 <= width => {
                 line.push(' ');

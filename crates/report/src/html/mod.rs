@@ -14,6 +14,7 @@ mod validity;
 mod verdict;
 
 use crate::chart::canvas::escape;
+use crate::format;
 use crate::load::Run;
 use crate::table::{Align, Table};
 
@@ -63,6 +64,18 @@ fn table(table: &Table, caption: &str) -> String {
     out + "</tbody></table></div>"
 }
 
+/// Running text: numbers stay with their units, and what stands between backticks is set as code.
+fn written(text: &str) -> String {
+    let text = escape(&format::unbroken(text));
+    let parts: Vec<&str> = text.split('`').collect();
+    // An odd backtick is one that somebody meant.
+    if parts.len().is_multiple_of(2) {
+        return text;
+    }
+    let set = |(number, part): (usize, &&str)| if number % 2 == 1 { format!("<code>{part}</code>") } else { (*part).to_string() };
+    parts.iter().enumerate().map(set).collect()
+}
+
 /// A section with its heading.
 fn section(prefix: &str, id: &str, heading: &str, body: &str) -> String {
     if !prefix.is_empty() {
@@ -77,6 +90,12 @@ fn section(prefix: &str, id: &str, heading: &str, body: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn running_text_sets_code_and_keeps_a_lone_backtick() {
+        assert_eq!(written("takes 5 ms (`a<b`)"), "takes 5\u{a0}ms (<code>a&lt;b</code>)");
+        assert_eq!(written("a ` b"), "a ` b");
+    }
     use crate::fixture;
 
     /// Tags that stay open, in the order in which they do.

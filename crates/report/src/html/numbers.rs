@@ -67,7 +67,7 @@ fn body_of(record: &Record, summary: &Summary, section: &Section) -> String {
 
 fn row_of<'a>(record: &Record, row: &Row, texts: impl Iterator<Item = &'a str>) -> String {
     let kind = record.plan.cells[row.cell].config.transport;
-    let base = if row.is_baseline { "<span class=\"base\">baseline</span>" } else { "" };
+    let base = if row.is_baseline { " <span class=\"base\">baseline</span>" } else { "" };
     let class = if row.void_trials > 0 { " class=\"void\"" } else { "" };
     let mut out = format!("<tr{class}><th scope=\"row\">{}{}{base}</th>", glyph(kind), escape(&row.title));
     for (value, text) in row.values.iter().zip(texts) {

@@ -2,7 +2,7 @@
 
 use wirecost_model::Record;
 
-use super::{at_scale, glossary, headers, numbers, provenance, section, table, validity, verdict};
+use super::{at_scale, glossary, headers, numbers, provenance, section, table, validity, verdict, written};
 use crate::account;
 use crate::chart::{self, canvas::escape, look};
 use crate::format;
@@ -82,7 +82,7 @@ pub fn run(run: &Run, prefix: &str) -> String {
 
 /// Paragraphs of plain prose, separated by empty lines.
 fn prose(text: &str) -> String {
-    text.split("\n\n").map(str::trim).filter(|p| !p.is_empty()).map(|p| format!("<p>{}</p>", escape(p))).collect()
+    text.split("\n\n").map(str::trim).filter(|p| !p.is_empty()).map(|p| format!("<p>{}</p>", written(p))).collect()
 }
 
 /// Sentences beneath a drawing.
@@ -90,8 +90,10 @@ fn notes(notes: &[String]) -> String {
     if notes.is_empty() {
         return String::new();
     }
-    let items: String = notes.iter().map(|note| format!("<li>{}</li>", escape(note))).collect();
-    format!("<ul class=\"plain notes\">{items}</ul>")
+    let items: String = notes.iter().map(|note| format!("<li>{}</li>", written(note))).collect();
+    let list = format!("<ul class=\"plain notes\">{items}</ul>");
+    // A few are read; a list of every arm is looked up.
+    if notes.len() <= 3 { list } else { format!("<details><summary>In words</summary>{list}</details>") }
 }
 
 /// What a connection costs before its first message, under the condition that the charts show.
@@ -102,7 +104,7 @@ fn set_up(record: &Record) -> String {
     format!(
         "{}<p class=\"note\">{}</p>",
         table(&account, &format!("What a connection costs{at}")),
-        escape(account::set_up::READING)
+        written(account::set_up::READING)
     )
 }
 
@@ -115,10 +117,10 @@ fn slopes(record: &Record) -> String {
     let mut out = String::new();
     for (sentence, slopes, caption) in parts {
         if let (Some(sentence), Some(slopes)) = (sentence, slopes) {
-            out += &format!("<p>{}</p>{}", escape(&sentence), table(&slopes, caption));
+            out += &format!("<p>{}</p>{}", written(&sentence), table(&slopes, caption));
         }
     }
-    if out.is_empty() { out } else { format!("{out}<p class=\"note\">{}</p>", escape(account::marginal::READING)) }
+    if out.is_empty() { out } else { format!("{out}<p class=\"note\">{}</p>", written(account::marginal::READING)) }
 }
 
 fn charts(run: &Run, prefix: &str) -> String {
@@ -129,8 +131,8 @@ fn charts(run: &Run, prefix: &str) -> String {
             Ok(chart) => {
                 out += &format!(
                     "<figure><h3>{}</h3><p class=\"reading\">{}</p>{}{}{}<details><summary>The numbers of this chart</summary>{}</details></figure>",
-                    escape(&format::capital(&chart.title)),
-                    escape(&chart.reading),
+                    written(&format::capital(&chart.title)),
+                    written(&chart.reading),
                     chart.wide,
                     chart.narrow,
                     notes(&chart.notes),
@@ -141,7 +143,7 @@ fn charts(run: &Run, prefix: &str) -> String {
         }
     }
     if !absent.is_empty() {
-        out += &format!("<p class=\"note\">Not drawn: {}.</p>", escape(&absent.join("; ")));
+        out += &format!("<p class=\"note\">Not drawn: {}.</p>", written(&absent.join("; ")));
     }
     out
 }

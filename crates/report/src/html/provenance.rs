@@ -3,6 +3,7 @@
 use wirecost_model::Record;
 use wirecost_model::scenario::{Wire, Workload};
 
+use super::written;
 use crate::chart::canvas::escape;
 use crate::export::markdown::command;
 use crate::format;
@@ -94,6 +95,6 @@ pub fn limits(record: &Record) -> String {
     if record.plan.cells.iter().any(|cell| cell.config.headers == wirecost_model::scenario::Headers::Minimal) {
         items.push("Requests carry only the headers that the protocol needs. A browser sends several hundred bytes more with each, cookies not counted, which polling pays again and again.".into());
     }
-    let items: String = items.iter().map(|item| format!("<li>{}</li>", escape(item))).collect();
+    let items: String = items.iter().map(|item| format!("<li>{}</li>", written(item))).collect();
     format!("<ul class=\"plain\">{items}</ul>")
 }

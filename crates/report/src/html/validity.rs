@@ -3,7 +3,7 @@
 use wirecost_model::record::{GateOutcome, GateResult, Trial};
 use wirecost_model::{Cell, Record};
 
-use super::table;
+use super::{table, written};
 use crate::chart::canvas::escape;
 use crate::format;
 use crate::gate::GATES;
@@ -83,11 +83,11 @@ pub fn body(record: &Record) -> String {
             }
         }
         rows += &format!(
-            "<tr><th scope=\"row\"><span class=\"{class}\">{mark}</span> {}</th><td>{}</td><td style=\"white-space:nowrap\" class=\"{class}\">{}</td><td>{}</td></tr>",
+            "<tr><th scope=\"row\"><span class=\"{class}\">{mark}</span> {}</th><td>{}</td><td class=\"{class}\">{}</td><td>{}</td></tr>",
             escape(&line.name.replace('_', " ")),
-            escape(line.what),
+            written(line.what),
             escape(&outcome.join(", ")),
-            escape(&line.seen)
+            written(&line.seen)
         );
     }
     format!(

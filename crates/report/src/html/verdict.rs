@@ -7,6 +7,8 @@ use crate::format;
 use crate::gate;
 use crate::sentence;
 
+use super::written;
+
 /// The banner above everything; empty if there is nothing wrong.
 pub fn banner(record: &Record) -> String {
     let mut out = String::new();
@@ -19,8 +21,8 @@ pub fn banner(record: &Record) -> String {
                     escape(&failure.gate),
                     format::plural(failure.trials, "trial"),
                     escape(&format::list(&failure.cells)),
-                    escape(&failure.seen),
-                    escape(&format::capital(&failure.advice))
+                    written(&failure.seen),
+                    written(&format::capital(&failure.advice))
                 )
             })
             .collect();
@@ -34,7 +36,7 @@ pub fn banner(record: &Record) -> String {
         );
     }
     for warning in &record.warnings {
-        out += &format!("<p class=\"notice\">{}</p>", escape(&format::capital(warning)));
+        out += &format!("<p class=\"notice\">{}</p>", written(&format::capital(warning)));
     }
     out
 }
@@ -44,7 +46,7 @@ pub fn body(record: &Record) -> String {
     let sentences = sentence::verdict(record);
     let mut out = String::new();
     for intro in sentences.iter().filter(|s| matches!(s.about, "point" | "trials")) {
-        out += &format!("<p>{}</p>", escape(&intro.text));
+        out += &format!("<p>{}</p>", written(&intro.text));
     }
     out += "<dl class=\"verdict\">";
     let mut last = "";
@@ -59,7 +61,7 @@ pub fn body(record: &Record) -> String {
             _ => "Elsewhere",
         };
         let lead = if sentence.about == "latency" { " class=\"lead\"" } else { "" };
-        let text = escape(&sentence.text);
+        let text = written(&sentence.text);
         let text = if sentence.void {
             format!("<span class=\"tag\">rests on void trials</span> <span class=\"void\">{text}</span>")
         } else {
@@ -88,7 +90,7 @@ pub fn body(record: &Record) -> String {
     }
     out += "</dl>";
     if let Some(condition) = sentences.iter().find(|s| s.about == "condition") {
-        out += &format!("<p class=\"condition\">Measured under: {}.</p>", escape(&condition.text));
+        out += &format!("<p class=\"condition\">Measured under: {}.</p>", written(&condition.text));
     }
     out
 }
