@@ -99,3 +99,26 @@ fn a_folder_without_a_record_is_66_and_says_what_is_missing() {
     assert_eq!(output.status.code(), Some(66));
     assert!(String::from_utf8_lossy(&output.stderr).contains("record.json"));
 }
+
+#[test]
+fn pictures_are_named_after_their_charts_and_kept_apart_by_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let records = records(dir.path());
+    let files = |folder: &Path| {
+        let mut names: Vec<String> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let output = report(&["--format", "png"], &[&records[0]]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // Without histograms beside the record there is no curve of percentiles and no map over time.
+    let names = ["amortised.png", "bytes.png", "cpu.png", "frontier.png", "ratios.png", "set-up.png"];
+    assert_eq!(files(&records[0].join("charts")), names);
+    assert!(fs::read(records[0].join("charts/bytes.png")).unwrap().starts_with(b"\x89PNG\r\n\x1a\n"));
+
+    let out = dir.path().join("pictures");
+    let output = report(&["--format", "png", "-o", out.to_str().unwrap()], &[&records[0], &records[1]]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!((files(&out), files(&out.join("b"))), (vec!["a".to_string(), "b".to_string()], names.map(String::from).to_vec()));
+}
