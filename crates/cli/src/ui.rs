@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wirecost_model::control::Progress;
 use wirecost_model::record::{GateOutcome, GateResult, Trial};
+use wirecost_model::search::Outcome;
 use wirecost_model::{Cell, Plan, TrialSpec};
 use wirecost_report::format;
 use wirecost_report::gate;
+use wirecost_report::search;
 use wirecost_runner::run::Observer;
 
 /// Prints a result. A reader that has gone away (`| head`) is no error.
@@ -47,6 +49,8 @@ pub struct Ui {
     begun: Instant,
     done: u64,
     current: String,
+    /// How the time left is told: a search may need less.
+    about: &'static str,
 }
 
 impl Ui {
@@ -59,9 +63,10 @@ impl Ui {
         );
         let style = ProgressStyle::with_template("{wide_msg}\n[{bar:30}] trial {human_pos} of {human_len}, {prefix}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
-        let ui = Ui { bar, quiet, animated, begun: Instant::now(), done: 0, current: String::new() };
+        let about = if plan.search.is_some() { "at most" } else { "about" };
+        let ui = Ui { bar, quiet, animated, begun: Instant::now(), done: 0, current: String::new(), about };
         let least = plan.least_duration_ns() * left as u64 / plan.trials.len().max(1) as u64;
-        ui.bar.set_prefix(format!("about {} to go", span(Duration::from_nanos(least + left as u64 * 500_000_000))));
+        ui.bar.set_prefix(format!("{about} {} to go", span(Duration::from_nanos(least + left as u64 * 500_000_000))));
         ui
     }
 
@@ -92,6 +97,10 @@ impl Observer for Ui {
         gate::judge(cell, trial)
     }
 
+    fn outcomes(&mut self, plan: &Plan, trials: &[Trial]) -> Vec<Outcome> {
+        search::outcomes(plan, trials)
+    }
+
     fn begins(&mut self, spec: &TrialSpec, cell: &Cell) {
         self.current = format!("block {}, {}", spec.block + 1, cell.label());
         self.bar.set_message(self.current.clone());
@@ -117,7 +126,7 @@ impl Observer for Ui {
         self.bar.inc(1);
         let left = self.bar.length().unwrap_or(0).saturating_sub(self.done);
         let each = self.begun.elapsed() / self.done.max(1) as u32;
-        self.bar.set_prefix(format!("about {} to go", span(each * left as u32)));
+        self.bar.set_prefix(format!("{} {} to go", self.about, span(each * left as u32)));
         let p50 = trial.latencies.get("delivery").and_then(|latency| latency.quantile(0.5));
         let mut text = format!("trial {:>3}  {:<32}", trial.index + 1, cell.label());
         match p50 {

@@ -33,6 +33,7 @@ pub mod record;
 pub mod rng;
 pub mod scenario;
 pub mod schedule;
+pub mod search;
 pub mod threshold;
 pub mod transport;
 pub mod units;

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use wirecost_report::{Run, gate, html, index, load, stats};
+use wirecost_report::{Run, gate, html, index, load, search, stats};
 
 mod fixture;
 

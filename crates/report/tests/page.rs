@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use wirecost_model::hlog;
-use wirecost_report::{Run, export, gate, html, index, load, stats, terminal};
+use wirecost_report::{Run, export, gate, html, index, load, search, stats, terminal};
 
 mod fixture;
 
