@@ -207,7 +207,7 @@ pub fn table(result: &SearchResult, number: usize) -> Table {
         Column::numbers("failed", "trials"),
         Column::numbers("void", "trials"),
         Column::numbers(&result.condition.metric, "median"),
-        Column::words(""),
+        Column::words("note"),
     ]);
     for probed in &answer.levels {
         let is = |level: Option<f64>| level == Some(probed.level);

@@ -89,7 +89,7 @@ impl Search {
         }
     }
 
-    /// For a plan with so many subjects; `None` of a search that [`check`] refuses.
+    /// For a plan with so many subjects; `None` of a search that the check of a scenario refuses.
     pub fn plan(&self, scenario: &Scenario, subjects: usize) -> Option<SearchPlan> {
         Some(SearchPlan {
             what: self.what()?,
