@@ -174,10 +174,13 @@ pub fn sentence(record: &Record, result: &SearchResult, number: usize) -> String
             } else {
                 ""
             };
+            // What was seen on the way down: there the answer ends at the latest.
+            let ceiling = answer.levels.iter().find(|probed| probed.failed > probed.held).map(|probed| probed.level);
+            let ceiling = ceiling.map_or(String::new(), |_| format!(" It fails at {}.", level(ceiling)));
             match held_level {
                 Some(_) => format!(
                     "{name} bears {} ({held}) at least. At {}, the next step, every trial is void by {gates}{limit}, so that this is a \
-                     floor and not the answer.",
+                     floor and not the answer.{ceiling}",
                     level(held_level),
                     level(answer.failed)
                 ),
@@ -279,6 +282,16 @@ mod tests {
         trial.gates.clear();
         trial.latencies.clear();
         assert_eq!(seen(&search, &cell, &trial), Err(vec!["delivery.p999, which was not measured".into()]));
+    }
+
+    #[test]
+    fn a_floor_says_where_the_condition_was_seen_to_fail() {
+        let record = &fixture::run_of_a_search().record;
+        let mut result = record.search.clone().unwrap();
+        assert!(sentence(record, &result, 3).ends_with("and not the answer."));
+        let last = result.answers[3].levels.last().unwrap().clone();
+        result.answers[3].levels.push(ProbedLevel { level: 800.0, failed: 1, void: 0, ..last });
+        assert!(sentence(record, &result, 3).ends_with("and not the answer. It fails at 800/s."));
     }
 
     #[test]
