@@ -156,3 +156,15 @@ fn the_bound_on_trials_is_known_beforehand() {
         assert!(String::from_utf8_lossy(&output.stderr).contains("the search of"), "{output:?}");
     }
 }
+
+#[test]
+fn whoever_allows_a_remote_target_is_told_where_the_search_may_come_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = "target: { url: \"http://203.0.113.1:80\", dialect: wirecost }\n";
+    let file = scenario(dir.path(), "{ clients: { from: 1, to: 40 }, while: lost == 0 }", "[websocket]", target);
+    let text = std::fs::read_to_string(&file).unwrap().replace("push: { rate: 1/s }", "echo: {}");
+    std::fs::write(&file, text).unwrap();
+    let output = wirecost(dir.path(), &file, &[]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(78) && said.contains("connects 40 clients"), "{said}");
+}

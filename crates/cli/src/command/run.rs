@@ -83,7 +83,7 @@ fn prepare(args: &RunArgs) -> Result<Vec<Job>, Failure> {
             }
             plan.baseline.clone_from(baseline);
         }
-        for cell in &plan.cells {
+        for cell in &plan.extremes() {
             let host = cell.config.target.as_ref().and_then(|target| target.remote_host());
             if let Some(host) = host.filter(|host| !args.allow_remote.contains(host)) {
                 obstacles.push(format!(
@@ -227,7 +227,8 @@ fn run_job(job: &Job, args: &RunArgs, signals: &Signals, calibration: &mut Optio
     if let Some(reason) = &job.ground.not_private {
         ui.line(&format!("note: on the host's loopback, bytes are not reconciled with the kernel's: {reason}"));
     }
-    for cell in job.plan.cells.iter().filter(|cell| cell.config.target.as_ref().is_some_and(|target| target.url.is_some())) {
+    let cells = job.plan.extremes();
+    for cell in cells.iter().filter(|cell| cell.config.target.as_ref().is_some_and(|target| target.url.is_some())) {
         ui.line(&format!("note: {}; bytes are not reconciled with a kernel's count there", what_is_sent(cell)));
     }
     if cfg!(debug_assertions) {
