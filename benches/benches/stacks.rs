@@ -3,9 +3,10 @@
 //!
 //! ```text
 //! cargo bench -p wirecost-benches --bench stacks -- [--connections N] [--payload BYTES] [--seconds S] [--rounds R] [--only ARM]
+//!                                                   [--address HOST:PORT]
 //! ```
 //!
-//! The peer is this program again, as a process of its own on another core. Arms take turns, round by round, so that what
+//! With an address the peer is the reference server that runs there, which has all of it but the floor's. Else the peer is this program again, as a process of its own on another core. Arms take turns, round by round, so that what
 //! the machine does meanwhile hits all alike; a ratio is the median over the rounds of the ratio within one.
 //! No criterion: it measures wall time, which on loopback is mostly the peer's.
 
@@ -38,7 +39,7 @@ struct Settings {
     payload_bytes: usize,
     seconds: u64,
     rounds: usize,
-    /// Only this arm, for a profiler.
+    /// Only this arm, for a profiler or for `scripts/peers`.
     only: Option<usize>,
 }
 
@@ -64,8 +65,13 @@ const RATIOS: [(usize, usize); 8] = [(9, 0), (10, 0), (1, 0), (2, 1), (4, 3), (5
 
 fn main() {
     let mut settings = Settings { connections: 16, payload_bytes: 128, seconds: 2, rounds: 5, only: None };
+    let mut running: Option<SocketAddr> = None;
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
+        if arg == "--address" {
+            running = Some(args.next().and_then(|value| value.parse().ok()).expect("an address and port after --address"));
+            continue;
+        }
         let mut number = || args.next().and_then(|value| value.parse::<u64>().ok()).expect("a number after an option");
         match arg.as_str() {
             "--peer" => return peer::run(),
@@ -78,18 +84,27 @@ fn main() {
         }
     }
     let cores = affinity::available_cores();
-    let (mut child, address) = start_peer();
+    let (mut child, address) = match running {
+        Some(address) => (None, address),
+        None => {
+            let (child, address) = start_peer();
+            (Some(child), address)
+        }
+    };
     if let [ours, .., _] = cores[..] {
         affinity::pin(&[ours]).expect("one of our own cores");
     }
     println!("{settings:?}, peer {address}");
     let mut samples = vec![Vec::new(); ARMS.len()];
+    let mut operations = 0;
     for round in 0..=settings.rounds {
         for (number, ((_, run), samples)) in ARMS.iter().zip(&mut samples).enumerate() {
             if settings.only.is_some_and(|only| only != number) {
                 continue;
             }
-            let sample = run(address, settings).map_or(f64::NAN, |(cpu_ns, echoes)| cpu_ns as f64 / 1000.0 / echoes as f64);
+            let (cpu_ns, echoes) = run(address, settings).unwrap_or_default();
+            operations += echoes;
+            let sample = if echoes == 0 { f64::NAN } else { cpu_ns as f64 / 1000.0 / echoes as f64 };
             // The first round warms up caches, buffers and the frequency.
             if round > 0 {
                 samples.push(sample);
@@ -103,8 +118,14 @@ fn main() {
         let ratios = samples[numerator].iter().zip(&samples[denominator]).map(|(a, b)| a / b).collect();
         println!("{:>20} / {:<20} {}", ARMS[numerator].0, ARMS[denominator].0, spread(ratios));
     }
-    let _ = child.kill();
-    let _ = child.wait();
+    if settings.only.is_some() {
+        // Of all rounds, for whoever measures this process from outside.
+        println!("operations {operations}");
+    }
+    if let Some(child) = &mut child {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
 }
 
 fn spread(mut samples: Vec<f64>) -> String {

@@ -18,9 +18,9 @@ use tokio::sync::watch;
 use wirecost_model::Record;
 use wirecost_model::control::Progress;
 use wirecost_model::record::{GateResult, Trial};
-use wirecost_model::{Cell, TrialSpec};
+use wirecost_model::search::Outcome;
+use wirecost_model::{Cell, Plan, TrialSpec};
 use wirecost_probe::affinity;
-use wirecost_report::gate;
 use wirecost_runner::run::Observer;
 
 use crate::ui::{TimeLeft, Ui};
@@ -118,7 +118,11 @@ pub struct Watchers {
 
 impl Observer for Watchers {
     fn judge(&mut self, cell: &Cell, trial: &Trial) -> Vec<GateResult> {
-        gate::judge(cell, trial)
+        self.ui.judge(cell, trial)
+    }
+
+    fn outcomes(&mut self, plan: &Plan, trials: &[Trial]) -> Vec<Outcome> {
+        self.ui.outcomes(plan, trials)
     }
 
     fn begins(&mut self, spec: &TrialSpec, cell: &Cell) {

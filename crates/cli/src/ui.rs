@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wirecost_model::control::Progress;
 use wirecost_model::record::{GateOutcome, GateResult, Trial};
+use wirecost_model::search::Outcome;
 use wirecost_model::{Cell, Plan, TrialSpec};
 use wirecost_report::format;
 use wirecost_report::gate;
+use wirecost_report::search;
 use wirecost_runner::run::Observer;
 
 /// Prints a result. A reader that has gone away (`| head`) is no error.
@@ -45,6 +47,8 @@ pub struct TimeLeft {
     done: u32,
     left: u32,
     least: Duration,
+    /// A search may need less.
+    about: &'static str,
 }
 
 impl TimeLeft {
@@ -52,7 +56,8 @@ impl TimeLeft {
     pub fn new(plan: &Plan, left: usize) -> TimeLeft {
         // Nothing has been seen yet: what the plan says, and starting and ending a trial.
         let least_ns = plan.least_duration_ns() * left as u64 / plan.trials.len().max(1) as u64 + left as u64 * 500_000_000;
-        TimeLeft { begun: Instant::now(), done: 0, left: left as u32, least: Duration::from_nanos(least_ns) }
+        let about = if plan.search.is_some() { "at most" } else { "about" };
+        TimeLeft { begun: Instant::now(), done: 0, left: left as u32, least: Duration::from_nanos(least_ns), about }
     }
 
     /// One trial more has ended.
@@ -63,7 +68,7 @@ impl TimeLeft {
     /// `about 34 s to go`.
     pub fn text(&self) -> String {
         let left = if self.done == 0 { self.least } else { self.begun.elapsed() / self.done * self.left };
-        format!("about {} to go", span(left))
+        format!("{} {} to go", self.about, span(left))
     }
 }
 
@@ -136,6 +141,10 @@ fn span(duration: Duration) -> String {
 impl Observer for Ui {
     fn judge(&mut self, cell: &Cell, trial: &Trial) -> Vec<GateResult> {
         gate::judge(cell, trial)
+    }
+
+    fn outcomes(&mut self, plan: &Plan, trials: &[Trial]) -> Vec<Outcome> {
+        search::outcomes(plan, trials)
     }
 
     fn begins(&mut self, spec: &TrialSpec, cell: &Cell) {

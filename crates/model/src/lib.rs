@@ -34,6 +34,7 @@ pub mod record;
 pub mod rng;
 pub mod scenario;
 pub mod schedule;
+pub mod search;
 pub mod stationarity;
 pub mod threshold;
 pub mod trace;

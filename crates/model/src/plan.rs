@@ -12,6 +12,7 @@ use crate::scenario::{
     Arm, ArmOptions, EmptyAnswer, Engine, Frame, Headers, HttpVersion, Loaded, Pacing, Scalar, Stack, Target, TargetChoice, Tls,
     TlsOptions, TrialTiming, Via, Wire, Workload,
 };
+use crate::search::SearchPlan;
 use crate::transport::TransportKind;
 use crate::units::Span;
 
@@ -178,14 +179,18 @@ pub struct Plan {
     pub cells: Vec<Cell>,
     /// In the order in which they run.
     pub trials: Vec<TrialSpec>,
+    /// What is searched; then cells and trials are those so far, and grow while the run goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchPlan>,
 }
 
 impl Plan {
-    /// Lists the trials: block by block, the cells of each in a random order of its own.
+    /// Lists the trials: block by block, the cells of each in a random order of its own. Of a search these are those of the
+    /// first round, whatever `trials` says; [`Plan::grow`] adds the others.
     pub fn new(loaded: &Loaded, trials: Option<u32>, seed: Option<u64>) -> Plan {
         let scenario = &loaded.scenario;
         let seed = seed.unwrap_or(scenario.seed);
-        let blocks = trials.unwrap_or(scenario.trials).max(1);
+        let blocks = if scenario.search.is_some() { 1 } else { trials.unwrap_or(scenario.trials).max(1) };
         let cells: Vec<Cell> = loaded
             .variants
             .iter()
@@ -219,6 +224,7 @@ impl Plan {
             wire: scenario.wire,
             mtu: scenario.mtu,
             baseline: scenario.baseline.clone().unwrap_or(first),
+            search: scenario.search.as_ref().and_then(|search| search.plan(scenario, cells.len())),
             cells,
             trials: specs,
         }

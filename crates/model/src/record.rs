@@ -16,6 +16,7 @@ use crate::ledger::{Counters, Ledger};
 use crate::machine::Machine;
 use crate::plan::Plan;
 use crate::scenario::{AtScale, Wire};
+use crate::search::SearchResult;
 use crate::stationarity::Half;
 
 /// Changes when a field changes its meaning or goes away.
@@ -51,6 +52,9 @@ pub struct Record {
     pub thresholds: Vec<ThresholdResult>,
     /// What a reader should know.
     pub warnings: Vec<String>,
+    /// What the search found, of a run with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchResult>,
     /// The size that the report extrapolates to, if the scenario names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_scale: Option<AtScale>,

@@ -20,6 +20,10 @@ pub struct Size(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
 pub struct Rate(pub f64);
 
+/// A share. Written `5%`; a fraction inside.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
+pub struct Percent(pub f64);
+
 /// Why a quantity could not be read; the text says what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -152,6 +156,25 @@ impl fmt::Display for Rate {
     }
 }
 
+impl FromStr for Percent {
+    type Err = UnitError;
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let wrong = || UnitError(format!("`{text}` is not a percentage; write a number and %, such as 5%"));
+        match split(text).ok_or_else(wrong)? {
+            (number, "%") if number <= 100.0 => Ok(Percent(number / 100.0)),
+            (_, "%") => Err(UnitError(format!("`{text}` is more than all of it"))),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // To a millionth: 0.07 × 100 is not 7 in binary.
+        write!(f, "{}%", (self.0 * 1e8).round() / 1e6)
+    }
+}
+
 /// Serde and schema for a quantity that is text in every file.
 macro_rules! textual {
     ($type:ident, $expecting:literal, $pattern:literal) => {
@@ -188,6 +211,7 @@ macro_rules! textual {
 
 textual!(Span, "a duration with its unit, such as 250ms", r"^[0-9._]+ ?(ns|us|µs|ms|s|m|min|h)$");
 textual!(Size, "a size with its unit, such as 128B", r"^[0-9._]+ ?(B|kB|KiB|MB|MiB)$");
+textual!(Percent, "a percentage, such as 5%", r"^[0-9._]+ ?%$");
 textual!(Rate, "a rate with its unit, such as 10/s", r"^[0-9._]+ ?k?/(s|m|min|h)$");
 
 #[cfg(test)]
@@ -202,6 +226,7 @@ mod tests {
         assert_eq!("10/s".parse(), Ok(Rate(10.0)));
         assert_eq!("30/m".parse(), Ok(Rate(0.5)));
         assert_eq!("2k/s".parse(), Ok(Rate(2000.0)));
+        assert_eq!("2.5 %".parse(), Ok(Percent(0.025)));
     }
 
     #[test]
@@ -215,12 +240,18 @@ mod tests {
         for text in ["10", "0/s", "10/d", "99999k/s"] {
             assert!(text.parse::<Rate>().is_err(), "{text}");
         }
+        for text in ["5", "101%", "-1%", "0.05"] {
+            assert!(text.parse::<Percent>().is_err(), "{text}");
+        }
     }
 
     #[test]
     fn what_is_shown_can_be_read_back() {
         for ns in [0, 1, 999, 1_500, 250_000_000, 1_500_000_000, 90_000_000_000] {
             assert_eq!(Span(ns).to_string().parse(), Ok(Span(ns)));
+        }
+        for percent in [0.0, 0.07, 0.025, 1.0] {
+            assert_eq!(Percent(percent).to_string().parse(), Ok(Percent(percent)));
         }
         for bytes in [0, 1, 1000, 1024, 65_536, 1 << 20, (1 << 20) + 1] {
             assert_eq!(Size(bytes).to_string().parse(), Ok(Size(bytes)));

@@ -11,6 +11,7 @@
 //! | [`stats`] | what the numbers are, with intervals, and what may be said of differences |
 //! | [`theory`] | what they should be |
 //! | [`account`] | where the bytes went, and what a connection costs before its first message |
+//! | [`search`] | the highest level at which a condition holds, for each arm |
 //! | [`sentence`] | what was found, in words |
 //! | [`summary`] | the one table that every output shows |
 //! | [`chart`] | pictures, each titled with its finding |
@@ -30,6 +31,7 @@ pub mod gate;
 pub mod html;
 pub mod index;
 pub mod load;
+pub mod search;
 pub mod sentence;
 pub mod stats;
 pub mod summary;

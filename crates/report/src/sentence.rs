@@ -3,10 +3,12 @@
 
 use wirecost_model::record::Trial;
 use wirecost_model::scenario::Workload;
+use wirecost_model::search::SearchResult;
 use wirecost_model::{Cell, Record};
 
 use crate::account;
 use crate::format;
+use crate::search;
 use crate::stats::ranking::{Place, Ranking};
 use crate::stats::{Metric, counting, ratio};
 use crate::summary::{estimate, summary_of};
@@ -15,7 +17,8 @@ use crate::view::{self, Group};
 /// A sentence or two about one thing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sentence {
-    /// What it is about: `point`, `trials`, `latency`, `bytes`, `set-up`, `cpu`, `memory`, `trade`, `others`, `condition`.
+    /// What it is about: `point`, `trials`, `latency`, `bytes`, `set-up`, `cpu`, `memory`, `trade`, `others`, `search`,
+    /// `condition`.
     pub about: &'static str,
     /// The words.
     pub text: String,
@@ -25,6 +28,9 @@ pub struct Sentence {
 
 /// What was found, of one record: for one group of cells, or for the last of several with a word on the others.
 pub fn verdict(record: &Record) -> Vec<Sentence> {
+    if let Some(result) = &record.search {
+        return of_a_search(record, result);
+    }
     let groups = view::rivals(&record.plan);
     let Some(group) = groups.last() else { return Vec::new() };
     let mut sentences = Vec::new();
@@ -69,6 +75,18 @@ pub fn verdict(record: &Record) -> Vec<Sentence> {
         say("trials", Some("Nothing can be said: fewer than two cells have trials that count.".into()));
     }
     say("condition", group.cells.first().map(|&first| view::condition(record, &record.plan.cells[first])));
+    sentences
+}
+
+/// The answer of each arm. Void trials are where a search ends; they are in the answers and grey nothing.
+fn of_a_search(record: &Record, result: &SearchResult) -> Vec<Sentence> {
+    let say = |about: &'static str, text: String| Sentence { about, text, void: false };
+    let mut sentences = vec![say("point", search::question(result))];
+    sentences.extend((0..result.answers.len()).map(|number| say("search", search::sentence(record, result, number))));
+    sentences.extend(record.plan.cells.first().map(|cell| {
+        let lowest = search::level_text(result, result.bounds[0]);
+        say("condition", format!("at {lowest}, the lowest level: {}", view::condition(record, cell)))
+    }));
     sentences
 }
 

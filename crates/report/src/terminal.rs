@@ -1,15 +1,18 @@
 //! What is printed at the end of a run: what is wrong first, then the table, then the verdict. Text in, text out; whether there
 //! is a terminal, how wide it is and whether it may be coloured is the caller's to know.
 
+use wirecost_model::search::SearchResult;
 use wirecost_model::{Histogram, Record};
 
 use crate::account;
 use crate::format::{self, MONOSPACED};
 use crate::gate;
 use crate::load::{DELIVERY, Run};
+use crate::search;
 use crate::sentence;
 use crate::stats::twins;
 use crate::summary::{self, Row, Section, Summary};
+use crate::table::Align;
 
 /// Narrower than this nothing is aligned any more.
 const LEAST_WIDTH: usize = 40;
@@ -29,23 +32,7 @@ pub fn table(run: &Run, width: usize, colour: bool) -> String {
     let mut out = String::new();
     out += &format!("{}\n{}\n\n", paint.bold(&record.name), wrap(&record.question, width, 0));
     out += &problems(run, width, paint);
-    let summary = summary::of(record);
-    let mut dropped = Vec::new();
-    for section in &summary.sections {
-        if !section.group.label().is_empty() {
-            out += &format!("{}\n", paint.bold(&section.group.label()));
-        }
-        out += &section_table(run, &summary, section, width, paint, &mut dropped);
-        out.push('\n');
-    }
-    if !dropped.is_empty() {
-        let note = format!("Left out at {width} columns: {}. They are in the report.", format::list(&dropped));
-        out += &format!("{}\n", paint.dim(&wrap(&note, width, 0)));
-    }
-    if summary.rows().any(|row| row.is_only_void() || row.values.iter().any(|value| value.shown.is_none())) {
-        let note = "– was not measured, or fewer than ten samples lie beyond the percentile, or all trials are void.";
-        out += &format!("{}\n", paint.dim(&wrap(note, width, 0)));
-    }
+    out += &if let Some(result) = &record.search { levels(record, result, paint) } else { sections(run, width, paint) };
     if !out.ends_with("\n\n") {
         out.push('\n');
     }
@@ -67,6 +54,49 @@ pub fn table(run: &Run, width: usize, colour: bool) -> String {
     for threshold in &record.thresholds {
         let (mark, text) = if threshold.holds { ("✓", paint.plain("holds")) } else { ("✗", paint.red("does not hold")) };
         out += &format!("{mark} {} {text}: {}\n", threshold.text, threshold.seen);
+    }
+    out
+}
+
+/// A table for each group of cells.
+fn sections(run: &Run, width: usize, paint: Paint) -> String {
+    let mut out = String::new();
+    let summary = summary::of(&run.record);
+    let mut dropped = Vec::new();
+    for section in &summary.sections {
+        if !section.group.label().is_empty() {
+            out += &format!("{}\n", paint.bold(&section.group.label()));
+        }
+        out += &section_table(run, &summary, section, width, paint, &mut dropped);
+        out.push('\n');
+    }
+    if !dropped.is_empty() {
+        let note = format!("Left out at {width} columns: {}. They are in the report.", format::list(&dropped));
+        out += &format!("{}\n", paint.dim(&wrap(&note, width, 0)));
+    }
+    if summary.rows().any(|row| row.is_only_void() || row.values.iter().any(|value| value.shown.is_none())) {
+        let note = "– was not measured, or fewer than ten samples lie beyond the percentile, or all trials are void.";
+        out += &format!("{}\n", paint.dim(&wrap(note, width, 0)));
+    }
+    out
+}
+
+/// The levels that a search looked at, a table for each arm.
+fn levels(record: &Record, result: &SearchResult, paint: Paint) -> String {
+    let mut out = String::new();
+    for number in 0..result.answers.len() {
+        out += &format!("{}\n", paint.bold(&search::title(record, result, number)));
+        let table = search::table(result, number);
+        let head: Vec<String> = table.columns.iter().map(|column| column.head.clone()).collect();
+        let lines: Vec<&Vec<String>> = [&head].into_iter().chain(&table.rows).collect();
+        let widest = |at: usize| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or(0);
+        for line in &lines {
+            let cells = line.iter().zip(&table.columns).enumerate();
+            let cells: Vec<String> =
+                cells.map(|(at, (text, column))| pad(text, widest(at), column.align == Align::Right)).collect();
+            out += &format!("{}\n", cells.join("  ").trim_end());
+        }
+        out.push('\n');
     }
     out
 }
@@ -341,6 +371,13 @@ mod tests {
             let text = table(fixture::run_with_a_void_trial(), width, true).replace('\u{1b}', "␛");
             insta::assert_snapshot!(format!("colour_at_{width}"), text);
         }
+    }
+
+    #[test]
+    fn a_search() {
+        let text = table(fixture::run_of_a_search(), 100, false);
+        assert!(widest(&text) <= 100, "{text}");
+        insta::assert_snapshot!(text);
     }
 
     #[test]

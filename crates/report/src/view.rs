@@ -153,13 +153,12 @@ pub fn full_title(plan: &Plan, cell: &Cell) -> String {
 /// The condition that numbers were measured under, in one line: workload, clients, transport settings, network, plan.
 pub fn condition(record: &Record, cell: &Cell) -> String {
     let mut parts = vec![workload(cell), settings(&record.plan), network(record)];
-    let n = record.plan.trials_per_cell;
-    parts.push(format!(
-        "{} of {}, seed {}",
-        format::plural(u64::from(n), "trial"),
-        format::spaced(&cell.timing.measure.to_string()),
-        record.plan.seed
-    ));
+    let trials = match &record.plan.search {
+        // How many trials a level has was found on the way.
+        Some(_) => "trials".into(),
+        None => format::plural(u64::from(record.plan.trials_per_cell), "trial"),
+    };
+    parts.push(format!("{trials} of {}, seed {}", format::spaced(&cell.timing.measure.to_string()), record.plan.seed));
     parts.join("; ")
 }
 

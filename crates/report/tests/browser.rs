@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use wirecost_report::{Run, gate, html, index, load, stats};
+use wirecost_report::{Run, gate, html, index, load, search, stats};
 
 mod fixture;
 
@@ -48,6 +48,7 @@ fn nothing_on_the_pages_is_out_of_place() {
     let entries: Vec<_> = committed.iter().map(|(folder, run)| index::Entry { folder: folder.clone(), run }).collect();
     write("index", index::render(&entries));
     write("axes", html::render(std::slice::from_ref(fixture::run_over_axes())));
+    write("search", html::render(std::slice::from_ref(fixture::run_of_a_search())));
     write("several", html::render(&[fixture::run().clone(), fixture::run_with_a_void_trial().clone()]));
 
     let output = Command::new("node").arg(tests.join("check.mjs")).arg(&out).output().unwrap();

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use wirecost_model::hlog;
-use wirecost_report::{Run, export, gate, html, index, load, stats, terminal};
+use wirecost_report::{Run, export, gate, html, index, load, search, stats, terminal};
 
 mod fixture;
 
@@ -28,9 +28,12 @@ fn folder(name: &str) -> PathBuf {
 
 #[test]
 fn a_folder_is_read_back_and_its_page_is_the_same() {
-    for (name, run) in
-        [("five-arms", fixture::run()), ("axes", fixture::run_over_axes()), ("void", fixture::run_with_a_void_trial())]
-    {
+    for (name, run) in [
+        ("five-arms", fixture::run()),
+        ("axes", fixture::run_over_axes()),
+        ("void", fixture::run_with_a_void_trial()),
+        ("search", fixture::run_of_a_search()),
+    ] {
         let folder = folder(name);
         write(run, &folder);
         let read = load::read_dir(&folder).unwrap();

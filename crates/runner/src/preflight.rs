@@ -35,7 +35,8 @@ pub struct Ground {
 pub fn check(plan: &Plan, scenario_dir: &Path) -> Result<Ground, Vec<String>> {
     let scenario_dir = if scenario_dir.as_os_str().is_empty() { Path::new(".") } else { scenario_dir };
     let mut obstacles = targets(plan, scenario_dir);
-    let most = plan.cells.iter().max_by_key(|cell| descriptors(cell));
+    let cells = plan.extremes();
+    let most = cells.iter().max_by_key(|cell| descriptors(cell));
     if let (Some(cell), Ok((_, hard))) = (most, limits::nofile()) {
         let needed = descriptors(cell);
         if needed > hard {
@@ -48,7 +49,7 @@ pub fn check(plan: &Plan, scenario_dir: &Path) -> Result<Ground, Vec<String>> {
             ));
         }
     }
-    if let Some(cell) = plan.cells.iter().find(|cell| u64::from(cell.clients) > PORTS) {
+    if let Some(cell) = cells.iter().find(|cell| u64::from(cell.clients) > PORTS) {
         obstacles.push(format!(
             "{} clients of `{}` need more local ports than one address has ({PORTS}); ask for fewer clients",
             cell.clients, cell.config.name
@@ -143,5 +144,14 @@ mod tests {
         let obstacles = check(&Plan::new(&loaded, Some(1), None), Path::new(".")).unwrap_err();
         assert!(obstacles[0].contains("file descriptors"), "{obstacles:?}");
         assert!(obstacles.iter().any(|text| text.contains("local ports")), "{obstacles:?}");
+    }
+
+    #[test]
+    fn a_search_is_refused_where_it_might_come_to() {
+        let yaml = "name: a\nquestion: b\nworkload: { idle: {} }\narms: [sse]\nwire: host\n\
+            search: { clients: { from: 1, to: 40000 }, while: lost == 0 }\n";
+        let loaded = wirecost_model::scenario::load(yaml).unwrap();
+        let obstacles = check(&Plan::new(&loaded, None, None), Path::new(".")).unwrap_err();
+        assert!(obstacles.iter().any(|text| text.contains("40000 clients") && text.contains("local ports")), "{obstacles:?}");
     }
 }

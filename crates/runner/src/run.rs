@@ -1,4 +1,5 @@
-//! The walk over the plan: one trial process after another, each result kept before the next begins.
+//! The walk over the plan: one trial process after another, each result kept before the next begins. A plan with a search grows
+//! on the way, by what its trials said.
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use wirecost_model::control::{Progress, TrialEvent, TrialOrder, TrialOutput};
 use wirecost_model::record::{GateResult, Trial, trial_file_stem};
 use wirecost_model::scenario::Wire;
+use wirecost_model::search::Outcome;
 use wirecost_model::{Cell, Plan, TrialSpec};
 
 use crate::preflight::Ground;
@@ -64,6 +66,8 @@ pub enum Ending {
 pub trait Observer {
     /// The gates of a trial.
     fn judge(&mut self, cell: &Cell, trial: &Trial) -> Vec<GateResult>;
+    /// What each finished trial says to the plan's search; asked only if it has one.
+    fn outcomes(&mut self, plan: &Plan, trials: &[Trial]) -> Vec<Outcome>;
     /// A trial begins.
     fn begins(&mut self, spec: &TrialSpec, cell: &Cell);
     /// It is getting on.
@@ -81,11 +85,31 @@ pub struct Extras {
     pub miscount: bool,
 }
 
-/// Runs what is missing of the plan; `command` starts a trial process.
+/// Runs what is missing of the plan, and what its search adds to it; `command` starts a trial process.
 ///
 /// # Errors
 /// [`RunError`] at the first trial that gives no numbers; everything before is on disk.
 pub fn run(
+    plan: &mut Plan,
+    ground: &Ground,
+    store: &Store,
+    command: &[OsString],
+    extras: Extras,
+    interrupts: &Interrupts,
+    observer: &mut dyn Observer,
+) -> Result<Ending, RunError> {
+    loop {
+        if walk(plan, ground, store, command, extras, interrupts, observer)? == Ending::Interrupted {
+            return Ok(Ending::Interrupted);
+        }
+        if plan.search.is_none() || !plan.grow(&observer.outcomes(plan, &store.trials()?)) {
+            return Ok(Ending::Complete);
+        }
+    }
+}
+
+/// Runs what is missing of the plan as it is.
+fn walk(
     plan: &Plan,
     ground: &Ground,
     store: &Store,

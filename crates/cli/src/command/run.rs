@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use wirecost_model::record::{Calibration, Provenance, Record, SCHEMA_VERSION, Trial};
 use wirecost_model::scenario::Loaded;
+use wirecost_model::search::{self, Stop};
 use wirecost_model::threshold::Threshold;
 use wirecost_model::units::Span;
 use wirecost_model::{Cell, Plan, scenario};
 use wirecost_probe::machine;
-use wirecost_report::{export, html, load, stats, terminal};
+use wirecost_report::{export, html, load, search as answers, stats, terminal};
 use wirecost_runner::preflight::{self, Ground};
 use wirecost_runner::run::{self as runner, Ending, Extras, Interrupts};
 use wirecost_runner::store::{Store, folder_name};
@@ -79,6 +80,13 @@ fn prepare(args: &RunArgs) -> Result<Vec<Job>, Failure> {
     let mut obstacles = Vec::new();
     for (file, (text, mut loaded)) in args.files.iter().zip(load_all(&args.files)?) {
         override_scenario(args, &mut loaded);
+        let searches = loaded.scenario.search.is_some();
+        for (given, option) in [(args.trials.is_some(), "--trials"), (!args.fail_if.is_empty(), "--fail-if")] {
+            if given && searches {
+                let why = "decides by itself how many trials it runs, and goes where conditions fail on purpose";
+                return Err(Failure::new(exit::USAGE, format!("{option}: the search of {} {why}", file.display())));
+            }
+        }
         let mut plan = Plan::new(&loaded, args.verify.then_some(1).or(args.trials), args.seed);
         if let Some(baseline) = &args.baseline {
             if !plan.cells.iter().any(|cell| cell.config.name == *baseline) {
@@ -86,7 +94,7 @@ fn prepare(args: &RunArgs) -> Result<Vec<Job>, Failure> {
             }
             plan.baseline.clone_from(baseline);
         }
-        for cell in &plan.cells {
+        for cell in &plan.extremes() {
             let host = cell.config.target.as_ref().and_then(|target| target.remote_host());
             if let Some(host) = host.filter(|host| !args.allow_remote.contains(host)) {
                 obstacles.push(format!(
@@ -129,6 +137,8 @@ fn override_scenario(args: &RunArgs, loaded: &mut Loaded) {
         loaded.scenario.wire = wire.into();
     }
     if args.verify {
+        // That it runs is seen at the lowest level.
+        loaded.scenario.search = None;
         for variant in &mut loaded.variants {
             let timing = &mut variant.scenario.trial;
             (timing.warmup, timing.measure) = (Span::ms(200), timing.measure.min(Span::ms(1000)));
@@ -140,8 +150,26 @@ fn show_plan(job: &Job) {
     let Job { file, plan, ground, .. } = job;
     let seconds = plan.least_duration_ns() as f64 / 1e9;
     let (cells, trials) = (plan.cells.len(), plan.trials.len());
+    let head = match &plan.search {
+        None => format!("{cells} cells, {trials} trials, at least {seconds:.0} s"),
+        Some(search) => {
+            let (quiet, most) = (search::trials_without_trouble(&search.levels, search.confirm), search.most_trials());
+            let (first, last) = (search.levels[0], search.levels[search.levels.len() - 1]);
+            // The first round has one trial of each subject.
+            format!(
+                "a search between {} and {} ({} levels) while {}\n  for each of {cells} cells at most {quiet} trials, {most} if \
+                 trials are void or contradict one another; in all at most {:.0} s, or {:.0} s\n  first round:",
+                search.what.show(first),
+                search.what.show(last),
+                search.levels.len(),
+                search.condition.text,
+                seconds * f64::from(quiet),
+                seconds * f64::from(most),
+            )
+        }
+    };
     let mut lines = vec![
-        format!("{}: {cells} cells, {trials} trials, at least {seconds:.0} s", file.display()),
+        format!("{}: {head}", file.display()),
         format!(
             "  network: {:?}; server on cores {:?}, load generator on cores {:?}",
             ground.wire, ground.server_cores, ground.client_cores
@@ -213,13 +241,15 @@ fn run_job(
         let earlier = earlier.record.provenance;
         (provenance.started_utc, provenance.argv) = (earlier.started_utc, earlier.argv);
     }
-    let left = job.plan.trials.len() - store.finished()?.len();
+    let mut plan = job.plan.clone();
+    let left = plan.most_trials().saturating_sub(store.finished()?.len());
     let ui = Ui::new(&job.plan, left, args.quiet);
     ui.line(&format!("{} — {}", job.loaded.scenario.name, job.loaded.scenario.question.trim()));
     if let Some(reason) = &job.ground.not_private {
         ui.line(&format!("note: on the host's loopback, bytes are not reconciled with the kernel's: {reason}"));
     }
-    for cell in job.plan.cells.iter().filter(|cell| cell.config.target.as_ref().is_some_and(|target| target.url.is_some())) {
+    let cells = job.plan.extremes();
+    for cell in cells.iter().filter(|cell| cell.config.target.as_ref().is_some_and(|target| target.url.is_some())) {
         ui.line(&format!("note: {}; bytes are not reconciled with a kernel's count there", what_is_sent(cell)));
     }
     if cfg!(debug_assertions) {
@@ -228,14 +258,14 @@ fn run_job(
     let command: Vec<OsString> = vec![std::env::current_exe()?.into(), "trial".into()];
     let extras = Extras { capture: args.capture, miscount: args.miscount };
     let board = live.as_ref().map(|live| -> Result<Board, Failure> {
-        let so_far = assemble(job, store.trials()?, provenance.clone(), None);
+        let so_far = assemble(job, plan.clone(), store.trials()?, provenance.clone(), None);
         Ok(live.board(so_far, TimeLeft::new(&job.plan, left), file, files))
     });
     let mut watchers = Watchers { ui, board: board.transpose()? };
-    let ended = runner::run(&job.plan, &job.ground, &store, &command, extras, &signals.count, &mut watchers);
+    let ended = runner::run(&mut plan, &job.ground, &store, &command, extras, &signals.count, &mut watchers);
     watchers.ui.finish();
     // Whatever ended it, what is finished becomes a record.
-    let record = assemble(job, store.trials()?, provenance, calibration.clone());
+    let record = assemble(job, plan, store.trials()?, provenance, calibration.clone());
     let run = write(&store, &record)?;
     index::update(&args.out);
     if let Some(live) = live {
@@ -246,7 +276,7 @@ fn run_job(
         let kept = format!(
             "{} of {} trials are kept in {}; `--resume` runs the rest",
             record.trials.len(),
-            job.plan.trials.len(),
+            record.plan.trials.len(),
             store.dir().display()
         );
         Failure::new(failure.exit, format!("{}\n  {kept}", failure.text))
@@ -275,7 +305,7 @@ fn unfinished(job: &Job, args: &RunArgs) -> Result<Store, Failure> {
     for dir in dirs.iter().rev() {
         let Ok(store) = Store::open(dir) else { continue };
         let plan = store.read("plan.json").ok().and_then(|text| serde_json::from_str::<Plan>(&text).ok());
-        if plan.as_ref() == Some(&job.plan) && store.finished()?.len() < job.plan.trials.len() {
+        if plan.as_ref() == Some(&job.plan) && grown(&job.plan, &store.trials()?).trials.len() > store.finished()?.len() {
             return Ok(store);
         }
     }
@@ -283,6 +313,13 @@ fn unfinished(job: &Job, args: &RunArgs) -> Result<Store, Failure> {
         exit::INPUT_MISSING,
         format!("nothing to resume: no unfinished run of this plan in {}; run without --resume", args.out.display()),
     ))
+}
+
+/// The plan as far as its finished trials have taken it.
+fn grown(plan: &Plan, trials: &[Trial]) -> Plan {
+    let mut plan = plan.clone();
+    while trials.len() >= plan.trials.len() && plan.grow(&answers::outcomes(&plan, trials)) {}
+    plan
 }
 
 fn provenance(job: &Job, started: &str) -> Provenance {
@@ -310,8 +347,7 @@ fn provenance(job: &Job, started: &str) -> Provenance {
     }
 }
 
-fn assemble(job: &Job, trials: Vec<Trial>, mut provenance: Provenance, calibration: Option<Calibration>) -> Record {
-    let plan = job.plan.clone();
+fn assemble(job: &Job, plan: Plan, trials: Vec<Trial>, mut provenance: Provenance, calibration: Option<Calibration>) -> Record {
     let cells = stats::summarise(&plan, &trials);
     let comparisons = stats::compare(&plan, &cells, &trials);
     let twins = stats::twins::compare(&plan, &trials);
@@ -359,6 +395,7 @@ fn assemble(job: &Job, trials: Vec<Trial>, mut provenance: Provenance, calibrati
         question: scenario.question.trim().into(),
         analysis: scenario.analysis.trim().into(),
         complete: trials.len() == plan.trials.len(),
+        search: answers::result(&plan, &trials),
         provenance,
         plan,
         trials,
@@ -395,7 +432,7 @@ fn show(job: &Job, args: &RunArgs, store: &Store, run: &load::Run) -> Result<(),
         eprintln!("Next: open {}", store.dir().join("report.html").display());
         if !run.record.complete {
             eprintln!("      wirecost run {} --resume", job.file.display());
-        } else if job.plan.trials_per_cell < 6 {
+        } else if job.plan.trials_per_cell < 6 && job.plan.search.is_none() {
             eprintln!("      wirecost run {} --trials 6      (the least for an interval)", job.file.display());
         }
     }
@@ -404,6 +441,15 @@ fn show(job: &Job, args: &RunArgs, store: &Store, run: &load::Run) -> Result<(),
 
 /// The code that the results deserve.
 fn verdict(record: &Record, args: &RunArgs) -> Exit {
+    if let Some(search) = &record.search {
+        // Void trials are where a search ends; they are a fault only of one that found nothing.
+        let without = |stop: Stop| search.answers.iter().any(|answer| answer.held.is_none() && answer.stop == stop);
+        return match (without(Stop::Unjudged) && !args.allow_void, without(Stop::BottomFailed)) {
+            (true, _) => exit::VOID,
+            (false, true) => exit::THRESHOLD,
+            (false, false) => exit::OK,
+        };
+    }
     if !args.allow_void && record.trials.iter().any(Trial::is_void) {
         exit::VOID
     } else if record.thresholds.iter().all(|threshold| threshold.holds) {

@@ -35,6 +35,14 @@ impl Board {
     }
 
     pub(super) fn begins(&mut self, spec: &TrialSpec, cell: &Cell) {
+        // A search adds to the plan while it goes on.
+        let plan = &mut self.record.plan;
+        if plan.cells.len() <= cell.index {
+            plan.cells.push(cell.clone());
+        }
+        if plan.trials.len() <= spec.index {
+            plan.trials.push(spec.clone());
+        }
         self.running = Some(spec.index);
         self.title = view::full_title(&self.record.plan, cell);
         self.told = Instant::now();

@@ -47,6 +47,7 @@ pub(super) fn check(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)
     check_arms(scenario, report);
     check_targets(scenario, report);
     check_faults(scenario, report);
+    super::search::check(scenario, report);
     for (index, text) in scenario.thresholds.iter().enumerate() {
         if let Err(message) = Threshold::parse(text, scenario) {
             report(&[Step::Key("thresholds".into()), Step::Index(index)], message);

@@ -15,6 +15,7 @@ use super::node::{Node, Position, Step, Value};
 use super::traces::{self, ReadFile};
 use super::{Arm, ArmOptions, Scalar, Scenario, TlsOptions};
 use crate::plan::ArmConfig;
+use crate::search::Searched;
 use crate::transport::{COMMON_OPTIONS, TRANSPORTS, TransportKind};
 
 /// One thing that is wrong with a scenario.
@@ -98,6 +99,10 @@ pub fn load_with(yaml: &str, read: ReadFile<'_>) -> Result<Loaded, Vec<Problem>>
                 problems.insert(Problem::new(tree.position(path), message));
             }
         });
+        if scenario.search.is_some() && tree.get("trials").is_some() {
+            let at = tree.key_position(&[Step::Key("trials".into())]);
+            problems.insert(Problem::new(at, "a search decides by itself how many trials it runs; leave `trials` out".into()));
+        }
     }
     let scenario = decoded.map(|decoded| decoded.scenario);
     let (Some(scenario), true) = (scenario, problems.is_empty()) else {
@@ -226,6 +231,9 @@ enum Lane {
     ArmOption(&'static str),
 }
 
+/// An axis: its key, its values with where they stand, and what they are of.
+type Swept<'a> = (&'a str, Vec<(Position, Scalar)>, Lane);
+
 fn lane(key: &str, tree: &Node) -> Result<Lane, String> {
     let option = COMMON_OPTIONS
         .iter()
@@ -270,17 +278,46 @@ fn lane(key: &str, tree: &Node) -> Result<Lane, String> {
     ))
 }
 
+/// A search as an axis that has its two ends.
+fn searched(scenario: &Scenario, tree: &Node) -> Option<Swept<'static>> {
+    let search = scenario.search.as_ref()?;
+    let what = search.what()?;
+    let path = match what {
+        Searched::Clients => vec!["clients".to_string()],
+        Searched::Rate => vec!["workload".into(), scenario.workload.name().into(), "rate".into()],
+    };
+    let levels = search.levels();
+    let end = |name: &str, level: Option<&f64>| {
+        let place = [Step::Key("search".into()), Step::Key(what.name().into()), Step::Key(name.into())];
+        Some((tree.position(&place), what.scalar(*level?)))
+    };
+    Some((what.name(), vec![end("from", levels.first())?, end("to", levels.last())?], Lane::Path(path)))
+}
+
 /// Every arm at every point of the axes that concern it.
 fn sweep(scenario: &Scenario, tree: &Node, twins: &BTreeMap<usize, String>, problems: &mut BTreeSet<Problem>) -> Vec<Variant> {
-    let mut lanes = Vec::new();
+    let mut lanes: Vec<Swept<'_>> = Vec::new();
+    let searched = searched(scenario, tree);
     for (key, values) in &scenario.axes {
-        let at = tree.key_position(&[Step::Key("axes".into()), Step::Key(key.clone())]);
+        let axis = vec![Step::Key("axes".into()), Step::Key(key.clone())];
+        let at = tree.key_position(&axis);
         match lane(key, tree) {
-            Ok(lane) if !values.is_empty() => lanes.push((key, values, lane)),
+            Ok(Lane::Path(path))
+                if searched.as_ref().is_some_and(|(.., lane)| matches!(lane, Lane::Path(own) if *own == path)) =>
+            {
+                problems.insert(Problem::new(at, format!("the search is over `{key}` already; leave one of them out")));
+            }
+            Ok(lane) if !values.is_empty() => {
+                let place = |index: usize| tree.position(&[axis.as_slice(), &[Step::Index(index)]].concat());
+                lanes.push((key, values.iter().cloned().enumerate().map(|(i, value)| (place(i), value)).collect(), lane));
+            }
             Ok(_) => _ = problems.insert(Problem::new(at, format!("axis `{key}` has no values"))),
             Err(message) => _ = problems.insert(Problem::new(at, message)),
         }
     }
+    // Both ends of a search are checked like the values of an axis; the plan begins with the lower.
+    let upper_end = searched.as_ref().and_then(|(key, values, _)| Some((*key, values.last()?.1.clone())));
+    lanes.extend(searched);
     let mut variants: Vec<Variant> = Vec::new();
     for (index, arm) in scenario.arms.iter().enumerate() {
         let mine: Vec<_> =
@@ -298,20 +335,20 @@ fn sweep(scenario: &Scenario, tree: &Node, twins: &BTreeMap<usize, String>, prob
             for (key, values, lane) in &mine {
                 let choice = rest % values.len();
                 rest /= values.len();
-                let value = values[choice].clone();
-                let at = tree.position(&[Step::Key("axes".into()), Step::Key((*key).clone()), Step::Index(choice)]);
+                let (at, value) = values[choice].clone();
                 match lane {
                     Lane::Path(path) => set_path(&mut at_point, path, at, value.clone()),
                     Lane::ArmOption(option) => set_arm(&mut at_point, index, arm.transport, option, at, value.clone()),
                 }
-                point.insert((*key).clone(), value);
+                point.insert((*key).to_string(), value);
             }
             let before = problems.len();
             let Some(Decoded { scenario: here, .. }) = decode(&at_point, problems) else { continue };
             check(&here, &mut |path, message| {
                 problems.insert(Problem::new(at_point.position(path), message));
             });
-            if problems.len() == before {
+            let is_upper_end = upper_end.as_ref().is_some_and(|(key, value)| point.get(*key) == Some(value));
+            if problems.len() == before && !is_upper_end {
                 let config = ArmConfig::resolve(&here.arms[index], &here.with_target());
                 let config = ArmConfig { twin_of: twins.get(&index).cloned(), ..config };
                 variants.push(Variant { arm: index, point, config, scenario: here });

@@ -12,6 +12,7 @@ mod check;
 mod de;
 mod load;
 mod node;
+mod search;
 pub mod target;
 mod traces;
 
@@ -24,6 +25,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use at_scale::{AtScale, Many};
 pub use load::{Loaded, Problem, Variant, hash, load, load_with, tls_options};
+pub use search::{ClientRange, RateRange, Search};
 pub use target::{Target, TargetChoice};
 pub use traces::ReadFile;
 
@@ -78,6 +80,9 @@ pub struct Scenario {
     /// Largest IP packet of a private network, bytes; 1500 is Ethernet's.
     #[serde(default = "ethernet_mtu")]
     pub mtu: u32,
+    /// In place of a fixed number of trials: the highest rate, or the most clients, at which a condition still holds, for each arm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Search>,
     /// What must hold for the run to exit 0, such as `websocket.delivery.p99 < 50ms`.
     #[serde(default)]
     pub thresholds: Vec<String>,

@@ -20,6 +20,7 @@ mod load_curve;
 mod memory;
 mod percentile;
 mod recovery;
+mod search;
 mod set_up;
 mod sweep;
 
@@ -80,7 +81,12 @@ pub const OF_ONE_GROUP: &[fn(&Run, &str) -> Drawn] = &[
 ];
 
 /// All charts of a run, in the order of the page. `prefix` keeps ids apart where a page shows several runs.
+///
+/// Of a search there is one: its levels differ from arm to arm, and each has a trial or three.
 pub fn all(run: &Run, prefix: &str) -> Vec<Drawn> {
+    if run.record.search.is_some() {
+        return vec![search::draw(run, prefix)];
+    }
     OVER_AXES.iter().chain(OF_ONE_GROUP).map(|draw| draw(run, prefix)).collect()
 }
 
@@ -133,7 +139,7 @@ mod tests {
 
     #[test]
     fn all_charts_of_a_full_run_are_drawn_or_say_why_not() {
-        for run in [fixture::run(), fixture::run_over_axes(), fixture::run_with_a_void_trial()] {
+        for run in [fixture::run(), fixture::run_over_axes(), fixture::run_with_a_void_trial(), fixture::run_of_a_search()] {
             for drawn in all(run, "") {
                 match drawn {
                     Ok(chart) => {

@@ -6,6 +6,7 @@ use crate::account;
 use crate::format;
 use crate::gate;
 use crate::load::Run;
+use crate::search;
 use crate::sentence;
 use crate::stats::twins;
 use crate::summary::{self, Row, Summary};
@@ -50,17 +51,17 @@ pub fn of(record: &Record) -> String {
         }
     }
     out.push('\n');
-    out += "## Numbers\n\n";
-    let summary = summary::of(record);
-    for section in &summary.sections {
-        if !section.group.label().is_empty() {
-            out += &format!("### {}\n\n", section.group.label());
+    if let Some(result) = &record.search {
+        out += "## Levels\n\n";
+        for number in 0..result.answers.len() {
+            out += &format!("### {}\n\n", search::title(record, result, number));
+            out += &search::table(result, number).markdown();
+            out.push('\n');
         }
-        out += &table(&summary, &section.rows).markdown();
-        out.push('\n');
+        out += &format!("{}\n", search::READING);
+    } else {
+        out += &numbers(record);
     }
-    out += &legend(record);
-    out += &ledger(record);
     out += &at_scale(record);
     if let Some(finding) = twins::finding(record) {
         let warning = if finding.told_apart { "> [!WARNING]\n> " } else { "" };
@@ -167,6 +168,21 @@ fn table(summary: &Summary, rows: &[Row]) -> Table {
         table.push(line);
     }
     table
+}
+
+/// A table for each group of cells, and where the bytes went.
+fn numbers(record: &Record) -> String {
+    let mut out = String::from("## Numbers\n\n");
+    let summary = summary::of(record);
+    for section in &summary.sections {
+        if !section.group.label().is_empty() {
+            out += &format!("### {}\n\n", section.group.label());
+        }
+        out += &table(&summary, &section.rows).markdown();
+        out.push('\n');
+    }
+    out += &legend(record);
+    out + &ledger(record)
 }
 
 /// What the table's marks mean.

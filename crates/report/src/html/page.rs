@@ -7,6 +7,7 @@ use crate::account;
 use crate::chart::{self, canvas::escape, look};
 use crate::format;
 use crate::load::Run;
+use crate::search;
 use crate::view;
 
 /// The stylesheet. Its first block is the light theme: `:root{--ink:#…;…}`.
@@ -38,13 +39,16 @@ pub fn document(title: &str, body: &str) -> String {
 pub fn run(run: &Run, prefix: &str) -> String {
     let record = &run.record;
     let charts = charts(run, prefix);
+    // What speaks of one condition, or of an axis that all arms share, has nothing to say of a search.
+    let unless_searched = |body: fn(&Record) -> String| if record.search.is_some() { String::new() } else { body(record) };
     let sections = [
         ("verdict", "Verdict", verdict::body(record)),
+        ("search", "Search", if record.search.is_some() { searched(record, &charts) } else { String::new() }),
         ("numbers", "Numbers", numbers::body(record)),
-        ("connections", "Set-up", set_up(record)),
-        ("slopes", "One more", slopes(record)),
+        ("connections", "Set-up", unless_searched(set_up)),
+        ("slopes", "One more", unless_searched(slopes)),
         ("scale", "What it would cost at scale", at_scale::body(record)),
-        ("charts", "Charts", charts),
+        ("charts", "Charts", if record.search.is_some() { String::new() } else { charts }),
         ("analysis", "Analysis", prose(&record.analysis)),
         ("validity", "Validity", validity::body(record)),
         ("headers", "The headers that were sent", headers::body(record)),
@@ -121,6 +125,16 @@ fn slopes(record: &Record) -> String {
         }
     }
     if out.is_empty() { out } else { format!("{out}<p class=\"note\">{}</p>", written(account::marginal::READING)) }
+}
+
+/// The levels that a search looked at: drawn, and a table an arm.
+fn searched(record: &Record, charts: &str) -> String {
+    let Some(result) = &record.search else { return String::new() };
+    let tables = (0..result.answers.len()).map(|number| {
+        let caption = format!("Levels of {}", search::title(record, result, number));
+        format!("<details><summary>{}</summary>{}</details>", escape(&caption), table(&search::table(result, number), &caption))
+    });
+    format!("{charts}{}<p class=\"note\">{}</p>", tables.collect::<String>(), escape(search::READING))
 }
 
 fn charts(run: &Run, prefix: &str) -> String {

@@ -16,13 +16,17 @@ pub fn body(record: &Record) -> String {
     let cores = |list: &[usize]| {
         if list.is_empty() { "any".into() } else { list.iter().map(usize::to_string).collect::<Vec<_>>().join(", ") }
     };
+    let blocks = match record.plan.search {
+        Some(_) => "rounds, each".into(),
+        None => format!("{} blocks", record.plan.trials_per_cell),
+    };
     let facts = [
         ("Started", p.started_utc.clone()),
         ("Finished", p.finished_utc.clone()),
         ("wirecost", format!("{}, commit {}, {} build", p.version, p.commit, p.profile)),
         ("Compiler", p.rustc.clone()),
         ("Scenario", format!("{}, hash {}", record.plan.scenario, p.scenario_hash)),
-        ("Seed", format!("{}, {} blocks in a seeded random order", record.plan.seed, record.plan.trials_per_cell)),
+        ("Seed", format!("{}, {blocks} in a seeded random order", record.plan.seed)),
         (
             "Processor",
             format!(
@@ -74,7 +78,7 @@ pub fn limits(record: &Record) -> String {
     if wires.contains(&Wire::Host) {
         items.push("The host's loopback carries segments of up to 64 KiB, which understates header bytes of large messages; and its bytes were not reconciled with an interface.".into());
     }
-    if record.plan.trials_per_cell < LEAST_PAIRS as u32 {
+    if record.plan.trials_per_cell < LEAST_PAIRS as u32 && record.search.is_none() {
         items.push(format!(
             "{} of each cell bear no interval: a difference may be chance.",
             format::plural(u64::from(record.plan.trials_per_cell), "trial")

@@ -58,6 +58,7 @@ pub fn body(record: &Record) -> String {
             "cpu" => "CPU",
             "memory" => "Memory",
             "trade" => "Trade",
+            "search" => "Answers",
             _ => "Elsewhere",
         };
         let lead = if sentence.about == "latency" { " class=\"lead\"" } else { "" };
