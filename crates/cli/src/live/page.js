@@ -113,7 +113,13 @@ events.addEventListener("end", ({ data }) => {
     if (record.thresholds_failed) judged.push(`${plural(record.thresholds_failed, "threshold")} failed`);
     const report = make("p", "The report: ");
     report.append(make("code", record.report));
-    return [make("p", `${record.scenario}: ${whole}, ${judged.join(", ")}.`), report];
+    const lines = [make("p", `${record.scenario}: ${whole}, ${judged.join(", ")}.`), report];
+    if (!record.complete) {
+      const rest = make("p", "The same command with ");
+      rest.append(make("code", "--resume"), " runs the rest.");
+      lines.push(rest);
+    }
+    return lines;
   }));
   if (records.length === 0) by("records").append(make("p", "It ended without a record; the terminal says why."));
   by("over").hidden = false;
