@@ -133,7 +133,7 @@ pub fn question(result: &SearchResult) -> String {
         search::Searched::Rate => "The highest rate",
         search::Searched::Clients => "The most clients",
     };
-    let [from, to] = result.bounds.map(|level| level_text(result, level));
+    let [from, to] = result.bounds.map(|level| level_number(result, level));
     format!("{what} between {from} and {to} at which {} holds:", result.condition.text)
 }
 
@@ -221,7 +221,7 @@ pub fn table(result: &SearchResult, number: usize) -> Table {
             _ => "",
         };
         table.push(vec![
-            level_text(result, probed.level),
+            level_number(result, probed.level),
             probed.held.to_string(),
             probed.failed.to_string(),
             probed.void.to_string(),
@@ -232,12 +232,21 @@ pub fn table(result: &SearchResult, number: usize) -> Table {
     table
 }
 
-/// A level in words.
+/// A level in words: `1,020/s`, `50 clients`.
 pub fn level_text(result: &SearchResult, level: f64) -> String {
+    match result.what {
+        search::Searched::Rate => level_number(result, level),
+        search::Searched::Clients => format!("{} client{}", level_number(result, level), if level == 1.0 { "" } else { "s" }),
+    }
+}
+
+/// The same where it is said what is counted: `1,020/s`, `50`.
+pub fn level_number(result: &SearchResult, level: f64) -> String {
     match result.what {
         // The plan's levels have four digits at most.
         search::Searched::Rate if level >= 1e3 => format!("{}/s", format::fixed(level, usize::from(level.fract() > 0.0))),
-        what => what.show(level),
+        search::Searched::Rate => result.what.show(level),
+        search::Searched::Clients => format::fixed(level, 0),
     }
 }
 

@@ -9,7 +9,7 @@ use super::look::{self, Look};
 use super::{Absent, Chart, Drawn, Size, both};
 use crate::format;
 use crate::load::Run;
-use crate::search::{level_text, title, value_text};
+use crate::search::{level_number, level_text, title, value_text};
 use crate::stats::metric::{Metric, Unit};
 use crate::stats::threshold::metric_name;
 use crate::table::{Column, Table};
@@ -78,7 +78,7 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
                 (_, false) => "fails",
             };
             let seen = point.seen.map_or("–".into(), |value| value_text(result, value));
-            table.push(vec![line.title.clone(), level_text(result, point.level), word.into(), seen]);
+            table.push(vec![line.title.clone(), level_number(result, point.level), word.into(), seen]);
         }
     }
     let id = format!("{prefix}search-chart");
@@ -142,7 +142,8 @@ fn paint(canvas: &Canvas<'_>, size: Size, result: &SearchResult, lines: &[Line])
     let text = format!("limit {}", value_text(result, result.condition.value));
     canvas.text(&text, (frame.left + 4.0, limit - 10.0), 12.0, Ink::Label, Anchor::Start);
     let mut labels = Vec::new();
-    let mut taken: Vec<Taken> = vec![[frame.left, limit - 18.0, frame.left + 8.0 + text_width(&text, 12.0), limit]];
+    let mut taken: Vec<Taken> = label::along((frame.left, limit), (frame.right, limit));
+    taken.push([frame.left, limit - 18.0, frame.left + 8.0 + text_width(&text, 12.0), limit]);
     for line in lines {
         let seen: Vec<(f64, f64)> = line.points.iter().filter_map(|point| Some((x.at(point.level), y.at(point.seen?)))).collect();
         canvas.line(&seen, line.look.ink, 2.0);
