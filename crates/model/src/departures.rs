@@ -14,6 +14,10 @@ use crate::schedule::Arrivals;
 /// Gaps are counted in millionths of the mean gap, which is what a histogram's three digits can hold.
 const MEAN_GAP: f64 = 1e6;
 
+/// Of a message that leaves after some that were due later, so many sendings before it are looked at: a sender that cannot keep up
+/// must not be slowed down by being watched.
+const LOOK_BACK: usize = 4096;
+
 /// What one sender has sent of the messages due in the measured window. Several senders' add up.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Departures {
@@ -73,8 +77,10 @@ pub struct DepartureWatch {
     window_ns: [u64; 2],
     pace: Pace,
     streams: f64,
-    /// Due and sending times of what had not been sent yet at the due time that was noted last.
+    /// Due and sending times of what had not been sent yet at the latest due time.
     behind: VecDeque<(u64, u64)>,
+    /// The latest due time, and how many of those are due at it.
+    latest: (u64, usize),
     /// The sending before, on the scale of messages.
     before: Option<f64>,
     seen: Departures,
@@ -90,6 +96,7 @@ impl DepartureWatch {
             pace,
             streams: f64::from(streams),
             behind: VecDeque::new(),
+            latest: (0, 0),
             before: None,
             seen: Departures { gaps, ..Departures::default() },
         }
@@ -101,10 +108,7 @@ impl DepartureWatch {
             return;
         }
         self.seen.messages += 1;
-        while self.behind.front().is_some_and(|(_, sent)| *sent <= due_ns) {
-            self.behind.pop_front();
-        }
-        let behind = self.behind.iter().filter(|(due, sent)| *due < due_ns && *sent > due_ns).count() as u64;
+        let behind = self.behind(due_ns) as u64;
         self.seen.most_behind = self.seen.most_behind.max(behind);
         self.behind.push_back((due_ns, sent_ns));
         if let Some(gaps) = &mut self.seen.gaps {
@@ -113,6 +117,24 @@ impl DepartureWatch {
                 gaps.record(((now - before) * MEAN_GAP) as u64);
             }
         }
+    }
+
+    /// How many messages of earlier due times had not been sent when this one was due.
+    fn behind(&mut self, due_ns: u64) -> usize {
+        if due_ns < self.latest.0 {
+            let late = |(due, sent): &&(u64, u64)| *due < due_ns && *sent > due_ns;
+            return self.behind.iter().rev().take(LOOK_BACK).filter(late).count();
+        }
+        if due_ns > self.latest.0 {
+            self.latest = (due_ns, 0);
+        }
+        // Sendings come in order, so what is left had not been sent; the last of them may be due at the same instant.
+        while let Some((due, _)) = self.behind.pop_front_if(|(_, sent)| *sent <= due_ns) {
+            self.latest.1 -= usize::from(due == due_ns);
+        }
+        let behind = self.behind.len() - self.latest.1;
+        self.latest.1 += 1;
+        behind
     }
 
     /// What was seen.
@@ -210,6 +232,15 @@ mod tests {
         }
         let bursts = seen(&Arrivals::Burst { size: 20 }, Rate(200.0).into(), 1, |_| 10_000);
         assert_eq!((bursts.most_behind, bursts.gaps, bursts.gap_distance), (0, 0, None));
+    }
+
+    /// One of several clients of a thread is held up, while the others go on.
+    #[test]
+    fn a_single_client_that_is_held_up_is_seen() {
+        let mut watch = DepartureWatch::new(&begin(0), &Arrivals::Periodic, Rate(1.0).into(), 2);
+        (1..50).for_each(|n| watch.sent(10_000 + n * 10, 10_000 + n * 10));
+        (1..50).for_each(|n| watch.sent(10_003 + n * 10, 20_000 + n));
+        assert_eq!(watch.seen().most_behind, 48);
     }
 
     #[test]
