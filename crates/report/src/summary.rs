@@ -90,16 +90,19 @@ pub struct Value {
 }
 
 impl Value {
-    /// The ratio to the baseline: `3.20× (3.10–3.40)`, with `~` before it where it is not distinguishable from 1, empty where
-    /// there is none.
+    /// The ratio to the baseline: `3.20× (3.10–3.40)`, marked as [`ratio_text`] says, empty where there is none.
     pub fn against_baseline(&self) -> String {
         self.comparison.as_ref().map_or(String::new(), ratio_text)
     }
 }
 
-/// A comparison as text; `~` stands before what is not distinguishable, `=` before what is the same within the margin.
+/// A comparison as text; `~` stands before what is not distinguishable, `=` before what is the same within the margin, and what
+/// has too few trials for an interval stands in parentheses.
 pub fn ratio_text(comparison: &Comparison) -> String {
     let ratio = format::ratio_with_interval(comparison.ratio, comparison.interval);
+    if comparison.interval.is_none() {
+        return format!("({ratio})");
+    }
     match comparison.verdict {
         Verdict::Different => ratio,
         Verdict::Equivalent => format!("= {ratio}"),

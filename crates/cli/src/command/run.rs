@@ -14,7 +14,7 @@ use wirecost_model::threshold::Threshold;
 use wirecost_model::units::Span;
 use wirecost_model::{Cell, Plan, scenario};
 use wirecost_probe::machine;
-use wirecost_report::{export, html, load, search as answers, stats, terminal};
+use wirecost_report::{account, export, html, load, search as answers, stats, terminal};
 use wirecost_runner::preflight::{self, Ground};
 use wirecost_runner::run::{self as runner, Ending, Extras, Interrupts};
 use wirecost_runner::store::{Store, folder_name};
@@ -384,6 +384,7 @@ fn assemble(job: &Job, plan: Plan, trials: Vec<Trial>, mut provenance: Provenanc
     if env!("WIRECOST_PROFILE") != "release" {
         warnings.push("debug build: CPU and latency are not those of the protocols".into());
     }
+    warnings.extend(account::other_work::warning(&trials, provenance.machine.cores_online));
     if let Some(calibration) = &calibration {
         warnings.extend(calibrate::warnings(calibration, &plan, job.ground.client_cores.len()));
     }

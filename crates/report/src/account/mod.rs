@@ -5,6 +5,7 @@
 //! | `parts` | where did the bytes of a message go? |
 //! | `set_up` | what does a connection cost before its first message? |
 //! | `marginal` | what does one message more cost, and one connection more? |
+//! | `other_work` | was the machine busy with something else? |
 //! | `at_scale` | what would it take for a million clients? |
 //! | `pay_off` | after how many messages has a WebSocket's handshake paid for itself? |
 //!
@@ -12,6 +13,7 @@
 
 pub mod at_scale;
 pub mod marginal;
+pub mod other_work;
 pub mod parts;
 pub mod pay_off;
 pub mod set_up;

@@ -79,8 +79,9 @@ fn title(curves: &[Curve<'_>], noun: &str) -> String {
     if curves.len() == 1 {
         return format!("{words} {} take at most {} with {}", format::plural_of(noun), value(best), best.title);
     }
+    // All trials together, so neighbours are not told apart by it: the ends of a range, and no winner.
     format!(
-        "{words} {} take at most {} with {}, and {} with {}",
+        "{words} {}, of all trials together, take at most {} ({}) to {} ({})",
         format::plural_of(noun),
         value(best),
         best.title,
