@@ -240,6 +240,10 @@ fn row(record: &Record, cell: &Cell, floor_ns: Option<f64>) -> Row {
             if column.metric.is_empty() {
                 return Value { shown: theory_ns(cell, floor_ns).map(|ns| ns / column.divisor), ..Value::default() };
             }
+            // A record of an earlier version may have a number where today's says that it would mean nothing.
+            if Metric::named(column.metric).is_some_and(|metric| !(metric.concerns)(cell)) {
+                return Value::default();
+            }
             let void = only_void.then(|| of_void_trials(record, cell, column.metric)).flatten();
             let estimate = summary.and_then(|s| s.metrics.get(column.metric)).or(void.as_ref());
             Value {

@@ -130,8 +130,9 @@ const fn better(way: Better, metric: Metric) -> Metric {
     Metric { better: way, ..metric }
 }
 
-/// Clients from which on the kernel's memory for their sockets can be told from what it had at hand anyway.
-const LEAST_FOR_KERNEL_MEMORY: u32 = 200;
+/// Clients from which on the kernel's memory for their sockets can be told from what it had at hand anyway, and the load
+/// generator's from its histograms.
+const MANY_CLIENTS: u32 = 200;
 
 /// What a process has grown by since before the first client came, for each client.
 fn kb_per_connection(process: &ProcessCost, clients: u32) -> Option<f64> {
@@ -194,13 +195,13 @@ pub const METRICS: &[Metric] = &[
     main(metric("server_kb_per_connection", "server memory per connection", Unit::Kilobytes, any, |_, t| {
         kb_per_connection(&t.server, t.clients_held)
     })),
-    metric("client_kb_per_connection", "load generator memory per connection", Unit::Kilobytes, any, |_, t| {
+    metric("client_kb_per_connection", "load generator memory per connection", Unit::Kilobytes, are_many, |_, t| {
         kb_per_connection(&t.client, t.clients_held)
     }),
     metric("kernel_kb_per_connection", "kernel memory per connection, both ends", Unit::Kilobytes, any, |_, t| {
         let bytes = t.machine.kernel_socket_bytes?;
         // The kernel hands out sockets from pages that it keeps: a few clients fit into what others have given back.
-        (t.clients_held >= LEAST_FOR_KERNEL_MEMORY).then(|| bytes as f64 / f64::from(t.clients_held) / 1000.0)
+        (t.clients_held >= MANY_CLIENTS).then(|| bytes as f64 / f64::from(t.clients_held) / 1000.0)
     }),
     metric("setup_bytes_per_connection", "set-up bytes per connection", Unit::Bytes, any, |_, t| {
         share(t.ledger.bytes(|entry| entry.phase == Phase::Setup), t.ledger.phase(Phase::Setup).connections)
@@ -249,6 +250,9 @@ pub const METRICS: &[Metric] = &[
 
 fn any(_: &Cell) -> bool {
     true
+}
+fn are_many(cell: &Cell) -> bool {
+    cell.clients >= MANY_CLIENTS
 }
 fn talks(cell: &Cell) -> bool {
     !matches!(cell.workload, Workload::Idle(_))
