@@ -118,10 +118,12 @@ impl TargetProcess {
         let mut command = Command::new(located);
         command.args(&target.command[1..]).envs(&target.env).current_dir(&dir);
         command.arg0(&program);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let guard = Guard::start();
+        // Zero is a group of its own.
+        command.process_group(guard.as_ref().map_or(0, Guard::group));
         process::die_with_parent(&mut command);
         let mut child = command.spawn().map_err(|error| TargetError::Start { program, error })?;
-        let guard = Guard::over(child.id());
         let awaited = match &target.ready {
             Some(Ready::Line(text)) => Some(text.clone()),
             _ => None,
@@ -267,7 +269,6 @@ impl TargetProcess {
             std::thread::sleep(LOOK_EVERY);
             status = child.try_wait().ok().flatten();
         }
-        // Before the number of its group can be anybody else's.
         self.guard = None;
         kill(child, &tree);
         status.or_else(|| child.try_wait().ok().flatten())
@@ -276,16 +277,21 @@ impl TargetProcess {
 
 /// Ends a target's workers if this process is killed: the command dies with its parent by itself, but what it has started
 /// does not, and a master that is killed leaves its workers behind. A shell waits at a pipe whose other end only this
-/// process has; when that is gone, so is the target's process group.
+/// process has; when that is gone, so is the shell's process group, in which the target is started: the guard is there
+/// first, so that at no moment the target is without.
 struct Guard(Child);
 
 impl Guard {
-    fn over(group: u32) -> Option<Guard> {
+    /// Without a shell there is no guard, and all else is as it was.
+    fn start() -> Option<Guard> {
         let mut command = Command::new("sh");
-        command.args(["-c", "read -r _; kill -9 \"-$1\"", "guard", &group.to_string()]);
+        command.args(["-c", "read -r _; kill -9 0"]);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-        // Without a shell there is no guard, and all else is as it was.
         command.spawn().ok().map(Guard)
+    }
+
+    fn group(&self) -> i32 {
+        self.0.id().cast_signed()
     }
 }
 
