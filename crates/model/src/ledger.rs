@@ -216,6 +216,9 @@ counters! {
     full_answers: u64,
     /// Messages in those answers (the batching factor's numerator).
     messages_in_answers: u64,
+    /// How long polls have been held at the server, ns, over all of them; of those that wait at the moment, so far.
+    #[serde(default)]
+    parked_ns: u64,
     /// Messages.
     messages: Flow,
     /// Payload bytes of messages.

@@ -2,6 +2,7 @@
 //!
 //! - [`connection`]: what one connection has carried, by layer
 //! - [`exchange`]: one request and its answer, the adapters' only way to count
+//! - [`parking`]: how long polls are held
 //! - [`samples`]: the first request and answer of each kind, byte for byte
 //!
 //! The sum of layers is right at every moment: heads and payloads are what adapters say, bytes are what the meters on the
@@ -10,6 +11,7 @@
 
 pub mod connection;
 pub mod exchange;
+pub mod parking;
 pub mod samples;
 
 use std::collections::{BTreeMap, HashMap};
@@ -23,6 +25,7 @@ use wirecost_probe::segments::Settled;
 
 pub use connection::ConnectionMeter;
 pub use exchange::{Exchange, Outcome};
+use parking::{Parked, Parking};
 pub use samples::{SampleKind, Samples};
 
 /// Of the draw that decides which connections are cut off.
@@ -34,6 +37,7 @@ pub struct Metering {
     books: Mutex<Books>,
     negotiated: Mutex<BTreeMap<String, u64>>,
     samples: Arc<Samples>,
+    parking: Parking,
 }
 
 #[derive(Debug, Default)]
@@ -74,7 +78,13 @@ impl Metering {
         for meter in live {
             counters += meter.counters();
         }
+        counters.parked_ns = self.parking.ns();
         counters
+    }
+
+    /// A poll is held until what is returned is dropped.
+    pub fn park(&self) -> Parked<'_> {
+        self.parking.park()
     }
 
     /// Connections that are open or being settled.

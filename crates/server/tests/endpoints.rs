@@ -72,7 +72,12 @@ fn a_long_poll_is_held_until_there_is_something() {
         subscribed(&server, 1).await;
         publish(&server, "r", &["one"]);
         assert_eq!(client.answer().await, json(r#"{"next":2,"lost":0,"messages":["one"]}"#));
+        let parked_ns = || server.desk().reading().counters.parked_ns;
+        let before = parked_ns();
         assert_eq!(client.get("/long-poll?room=r&after=2&hold_ms=100").await, NOTHING);
+        let held = parked_ns();
+        assert!(held >= before + 100_000_000, "a hold is time with a parked poll");
+        assert_eq!(parked_ns(), held, "and what follows is not");
         assert_eq!(client.get("/long-poll?room=r&after=77").await, json(r#"{"next":2,"lost":0,"messages":[]}"#));
         // One who leaves while held leaves no place behind.
         client.send(get("/long-poll?room=r&after=2", "")).await;

@@ -1,4 +1,4 @@
-//! The byte ledger for people: what a record's layers and phases say when they are asked in words.
+//! A record for people: what its ledger, its phases and its means say when they are asked in words.
 //!
 //! | file | the question |
 //! |---|---|
@@ -6,12 +6,14 @@
 //! | `set_up` | what does a connection cost before its first message? |
 //! | `marginal` | what does one message more cost, and one connection more? |
 //! | `other_work` | was the machine busy with something else? |
+//! | `expected` | what do the closed forms of theory expect of a poller? |
 //! | `at_scale` | what would it take for a million clients? |
 //! | `pay_off` | after how many messages has a WebSocket's handshake paid for itself? |
 //!
 //! Charts, page and Markdown print what is computed here; no number is computed twice.
 
 pub mod at_scale;
+pub mod expected;
 pub mod marginal;
 pub mod other_work;
 pub mod parts;

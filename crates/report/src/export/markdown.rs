@@ -15,11 +15,7 @@ use crate::view;
 
 /// The README of a record.
 pub fn markdown(run: &Run) -> String {
-    of(&run.record)
-}
-
-/// The same of a record alone.
-pub fn of(record: &Record) -> String {
+    let record = &run.record;
     let mut out = format!("# {}\n\n{}\n\n", record.name, record.question);
     let provenance = &record.provenance;
     out += &format!("```sh\nwirecost {}\n```\n\n", command(&provenance.argv));
@@ -61,6 +57,7 @@ pub fn of(record: &Record) -> String {
         out += &format!("{}\n", search::READING);
     } else {
         out += &numbers(record);
+        out += &expected(run);
     }
     out += &at_scale(record);
     if let Some(finding) = twins::finding(record) {
@@ -122,6 +119,13 @@ fn ledger(record: &Record) -> String {
         out += &format!("\n## One more\n\n{slopes}{}\n", account::marginal::READING);
     }
     out
+}
+
+/// Pollers beside what theory expects of them; empty without one.
+fn expected(run: &Run) -> String {
+    let Some(table) = account::expected::table(run) else { return String::new() };
+    let sentence = account::expected::sentence(run).map_or(String::new(), |text| format!("{text}\n\n"));
+    format!("\n## Measured against theory\n\n{sentence}{}\n{}\n", table.markdown(), account::expected::READING)
 }
 
 /// What it would cost at the scenario's size; empty if it names none.

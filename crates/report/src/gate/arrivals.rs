@@ -9,6 +9,7 @@ use wirecost_model::{Cell, DepartureSummary};
 use super::load::{PACER_LAG_FLOOR_NS, PUBLISH_LAG_FLOOR_NS};
 use super::{Finding, Gate};
 use crate::format::count;
+use crate::stats::kolmogorov;
 
 /// Share of the window's messages that the sender may be behind at a due time.
 pub const BEHIND_LIMIT: f64 = 0.01;
@@ -25,12 +26,6 @@ pub const ARRIVALS: Gate = Gate {
     what: "messages left as the plan has them due: never more than 1 % of them behind, and Poisson gaps within Kolmogorov's distance of the exponential law",
     check: arrivals,
 };
-
-/// Kolmogorov's distance of `n` independent values from their own law is larger than this in [`FALSE_ALARM`] of cases at most:
-/// the inequality of Dvoretzky, Kiefer and Wolfowitz with Massart's constant, which holds for every n.
-pub fn critical_distance(n: u64) -> f64 {
-    ((2.0 / FALSE_ALARM).ln() / (2.0 * n as f64)).sqrt()
-}
 
 fn arrivals(cell: &Cell, trial: &Trial) -> Finding {
     match cell.workload {
@@ -71,7 +66,7 @@ fn look(cell: &Cell, sender: &str, seen: &DepartureSummary) -> Vec<(bool, String
     let own_publisher = sender == "publisher" && cell.config.target.is_none();
     let late_ns = if own_publisher { PUBLISH_LAG_FLOOR_NS } else { PACER_LAG_FLOOR_NS };
     let mean_gap_ns = cell.timing.measure.ns() as f64 / seen.messages.max(1) as f64;
-    let allowed = critical_distance(seen.gaps) + late_ns / mean_gap_ns;
+    let allowed = kolmogorov::critical(seen.gaps, FALSE_ALARM) + late_ns / mean_gap_ns;
     looks.push(if allowed < TELLS_NOTHING {
         (
             distance <= allowed,
@@ -165,7 +160,7 @@ mod tests {
                 gaps.sort_by(f64::total_cmp);
                 let off =
                     |(k, law): (usize, &f64)| (law - k as f64 / n as f64).abs().max((law - (k + 1) as f64 / n as f64).abs());
-                assert!(gaps.iter().enumerate().map(off).fold(0.0, f64::max) < critical_distance(n));
+                assert!(gaps.iter().enumerate().map(off).fold(0.0, f64::max) < kolmogorov::critical(n, FALSE_ALARM));
             }
         }
     }

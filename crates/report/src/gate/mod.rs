@@ -18,7 +18,7 @@ use wirecost_model::{Cell, Plan};
 
 use crate::view;
 
-pub use arrivals::{BEHIND_FLOOR, BEHIND_LIMIT, FALSE_ALARM, critical_distance};
+pub use arrivals::{BEHIND_FLOOR, BEHIND_LIMIT, FALSE_ALARM};
 pub use little::LITTLE_TOLERANCE;
 pub use load::{CLIENT_CPU_LIMIT, LAG_SHARE, MISSED_LIMIT, PACER_LAG_FLOOR_NS, PUBLISH_LAG_FLOOR_NS, RATE_TOLERANCE};
 pub use machine::STEAL_LIMIT;

@@ -47,6 +47,7 @@ pub fn run(run: &Run, prefix: &str) -> String {
         ("numbers", "Numbers", numbers::body(record)),
         ("connections", "Set-up", unless_searched(set_up)),
         ("slopes", "One more", unless_searched(slopes)),
+        ("theory", "Measured against theory", if record.search.is_some() { String::new() } else { expected(run) }),
         ("scale", "What it would cost at scale", at_scale::body(record)),
         ("charts", "Charts", if record.search.is_some() { String::new() } else { charts }),
         ("analysis", "Analysis", prose(&record.analysis)),
@@ -125,6 +126,14 @@ fn slopes(record: &Record) -> String {
         }
     }
     if out.is_empty() { out } else { format!("{out}<p class=\"note\">{}</p>", written(account::marginal::READING)) }
+}
+
+/// Pollers beside what theory expects of them.
+fn expected(run: &Run) -> String {
+    let Some(rows) = account::expected::table(run) else { return String::new() };
+    let sentence = account::expected::sentence(run).map_or(String::new(), |text| format!("<p>{}</p>", written(&text)));
+    let caption = "Pollers, expected and measured";
+    format!("{sentence}{}<p class=\"note\">{}</p>", table(&rows, caption), written(account::expected::READING))
 }
 
 /// The levels that a search looked at: drawn, and a table an arm.

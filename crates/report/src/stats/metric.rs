@@ -183,6 +183,7 @@ pub const METRICS: &[Metric] = &[
             share(counters.messages_in_answers, counters.full_answers)
         }),
     ),
+    better(Better::Neither, metric("unparked_ns", "time without a parked poll", Unit::Nanoseconds, holds, |_, t| unparked_ns(t))),
     main(metric("server_cpu_us_per_message", "server CPU per message", Unit::Microseconds, talks, |c, t| {
         per_message(c, t, cpu_us(t.server.cpu_ns))
     })),
@@ -263,6 +264,9 @@ fn cut(cell: &Cell) -> bool {
 fn both_ways(cell: &Cell) -> bool {
     matches!(cell.workload, Workload::Duplex(_) | Workload::Chat(_))
 }
+fn holds(cell: &Cell) -> bool {
+    cell.config.hold.is_some()
+}
 fn pulls(cell: &Cell) -> bool {
     cell.config.transport.row().initiative == Initiative::Pull
 }
@@ -286,6 +290,14 @@ fn service(trial: &Trial, q: f64) -> Option<f64> {
 /// Counters of the measured window, if it took place.
 fn steady(trial: &Trial) -> Option<Counters> {
     trial.ledger.phases.iter().find(|phase| phase.phase == Phase::Steady).map(|phase| phase.counters)
+}
+
+/// For each answer, how long its client had no request at the server that was held.
+fn unparked_ns(trial: &Trial) -> Option<f64> {
+    let counters = steady(trial)?;
+    let clients_ns = trial.ledger.duration_ns(Phase::Steady) as f64 * f64::from(trial.clients_held);
+    let answers = counters.empty_answers + counters.full_answers;
+    (counters.parked_ns > 0 && answers > 0).then(|| (clients_ns - counters.parked_ns as f64).max(0.0) / answers as f64)
 }
 
 /// Length of the measured window, s.

@@ -9,12 +9,14 @@
 //! | `metric` | what is computed from a trial, by name |
 //! | `estimate` | a median over trials with its interval |
 //! | `ratio` | a ratio of two cells with its interval, and the verdict |
+//! | `kolmogorov` | how far a distribution is from a law |
 //! | `slope` | what one more costs: a straight line through trials |
 //! | `ranking` | which cells lead a group, and which cannot be told from the leader |
 //! | `twins` | whether arms that were run twice can be told from themselves |
 //! | `threshold` | whether a scenario's conditions hold |
 
 pub mod estimate;
+pub mod kolmogorov;
 pub mod metric;
 pub mod ranking;
 pub mod ratio;

@@ -41,6 +41,8 @@ pub struct Expectation {
     pub requests_per_client_s: Option<f64>,
     /// Share of polls that bring nothing.
     pub empty_fraction: Option<f64>,
+    /// Messages in an answer that has any.
+    pub messages_per_answer: Option<f64>,
 }
 
 /// What one client is sent: rate in 1/s and process; `None` where nothing is pushed, or in bursts, or as recorded.
@@ -63,6 +65,11 @@ pub fn arrivals(cell: &Cell) -> Option<(f64, Process)> {
 
 /// What theory expects of a cell with d = s = g = 0; `None` where it has no word on the workload.
 pub fn expectation(cell: &Cell) -> Option<Expectation> {
+    with_gap(cell, 0.0)
+}
+
+/// The same with d = s = 0 and the gap g of a long poller, which is then all of the time G that it has no request parked, s.
+pub fn with_gap(cell: &Cell, gap_s: f64) -> Option<Expectation> {
     let (rate, process) = arrivals(cell)?;
     match cell.config.transport {
         TransportKind::ShortPoll => {
@@ -73,26 +80,33 @@ pub fn expectation(cell: &Cell) -> Option<Expectation> {
                 mean_s: poll.mean_s(),
                 requests_per_client_s: Some(poll.requests_per_s()),
                 empty_fraction: Some(poll.empty_fraction(rate, process)),
+                messages_per_answer: Some(poll.messages_per_full_answer(rate, process)),
             })
         }
         TransportKind::LongPoll => {
-            let poll = long_poll::LongPoll {
-                delay_s: 0.0,
-                server_s: 0.0,
-                gap_s: 0.0,
-                reconnect_s: 0.0,
-                hold_s: cell.config.hold?.seconds(),
+            let poll =
+                long_poll::LongPoll { delay_s: 0.0, server_s: 0.0, gap_s, reconnect_s: 0.0, hold_s: cell.config.hold?.seconds() };
+            let (mean_s, requests, empty, messages) = match process {
+                Process::Periodic => (poll.periodic_mean_s(rate), poll.periodic_responses_per_s(rate), 0.0, None),
+                Process::Poisson => (
+                    poll.mean_s(rate),
+                    poll.responses_per_s(rate),
+                    poll.empty_fraction(rate),
+                    Some(poll.messages_per_full_answer(rate)),
+                ),
             };
-            let (mean_s, requests, empty) = match process {
-                Process::Periodic => (poll.periodic_mean_s(rate), poll.periodic_responses_per_s(rate), 0.0),
-                Process::Poisson => (poll.mean_s(rate), poll.responses_per_s(rate), poll.empty_fraction(rate)),
+            let quantile = |q: f64| match process {
+                Process::Poisson => poll.quantile_s(rate, q),
+                // All wait uniformly, or none does.
+                Process::Periodic => 2.0 * q * mean_s,
             };
             Some(Expectation {
-                p50_s: 0.0,
-                p99_s: 0.0,
+                p50_s: quantile(0.5),
+                p99_s: quantile(0.99),
                 mean_s,
                 requests_per_client_s: Some(requests),
                 empty_fraction: Some(empty),
+                messages_per_answer: messages,
             })
         }
         // A held GET that is answered, asked again and kept alive by heartbeats: no closed form here has all of that.
@@ -106,6 +120,7 @@ pub fn expectation(cell: &Cell) -> Option<Expectation> {
                 mean_s: at_once,
                 requests_per_client_s: None,
                 empty_fraction: None,
+                messages_per_answer: None,
             })
         }
     }

@@ -25,7 +25,10 @@ pub async fn answer(parts: &request::Parts, context: &Context) -> Result<Answer,
         let next = cursors.next().unwrap_or(0);
         return poll_answer::batch(&Batch { next, also: cursors.collect(), ..Batch::default() });
     }
-    match timeout(hold, reader.next(Limit::default())).await {
+    let parked = context.shared.metering.park();
+    let news = timeout(hold, reader.next(Limit::default())).await;
+    drop(parked);
+    match news {
         Ok(Some(batch)) => poll_answer::batch(&batch),
         // The server stops.
         Ok(None) => Ok(poll_answer::nothing().last()),

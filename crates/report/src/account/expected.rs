@@ -1,0 +1,221 @@
+//! Pollers against theory: what the closed forms of [`crate::theory`] expect of each, and what was measured.
+//!
+//! Push arms are not here: theory has them deliver at once, and the fastest of them is the floor that is added to what it
+//! expects of the others.
+
+use wirecost_model::scenario::Pacing;
+use wirecost_model::{Cell, Record, TransportKind};
+
+use super::median;
+use crate::format;
+use crate::load::{DELIVERY, Run};
+use crate::stats::{Metric, counting, kolmogorov};
+use crate::summary;
+use crate::table::{Column, Table};
+use crate::theory::{self, Expectation, Process};
+use crate::view;
+
+/// How often one of all distributions in a record may be told from the uniform law though it is not.
+const FALSE_ALARM: f64 = 0.05;
+
+/// A distribution held against the uniform law over a poller's interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Uniform {
+    /// Kolmogorov's distance, 0 to 1.
+    pub distance: f64,
+    /// The largest that does not tell it from the law.
+    pub allowed: f64,
+}
+
+/// A poller, expected and measured.
+#[derive(Debug, Clone)]
+pub struct Row<'a> {
+    /// Which.
+    pub cell: &'a Cell,
+    /// What theory says; its waits are without the floor.
+    pub expected: Expectation,
+    /// The fastest median of a push arm under the same condition, ns.
+    pub floor_ns: f64,
+    /// Mean delivery, ns: the median over trials.
+    pub mean_ns: f64,
+    /// Of a short poller whose messages come at random.
+    pub uniform: Option<Uniform>,
+    /// How long no request of a long poller's is parked, ns, for each answer.
+    pub unparked_ns: Option<f64>,
+}
+
+impl Row<'_> {
+    /// Mean delivery that theory and floor expect, ns.
+    pub fn expected_mean_ns(&self) -> f64 {
+        self.expected.mean_s * 1e9 + self.floor_ns
+    }
+
+    /// How far the mean is from what is expected, a share of that.
+    pub fn residual(&self) -> f64 {
+        self.mean_ns / self.expected_mean_ns() - 1.0
+    }
+}
+
+fn metric(record: &Record, cell: &Cell, name: &str) -> Option<f64> {
+    let metric = Metric::named(name)?;
+    median(record, cell, |trial| metric.of(cell, trial))
+}
+
+/// Every poller of which theory speaks and that has a push arm beside it, in the order of the plan.
+pub fn rows(run: &Run) -> Vec<Row<'_>> {
+    let record = &run.record;
+    let mut rows: Vec<Row<'_>> = Vec::new();
+    for group in view::groups(&record.plan) {
+        let Some(floor_ns) = summary::floor_ns(record, &group) else { continue };
+        rows.extend(group.cells.iter().filter_map(|&index| {
+            let cell = record.plan.cells.get(index)?;
+            // The period of one that pauses has the exchange in it, which is not measured apart.
+            let polls = matches!(cell.config.transport, TransportKind::ShortPoll | TransportKind::LongPoll);
+            let known = polls && cell.config.pacing == Pacing::Interval;
+            let unparked_ns = metric(record, cell, "unparked_ns");
+            let expected = known.then(|| theory::with_gap(cell, unparked_ns.unwrap_or(0.0) / 1e9)).flatten()?;
+            let mean_ns = metric(record, cell, "delivery_mean_ns")?;
+            Some(Row { cell, expected, floor_ns, mean_ns, uniform: uniform(run, cell, floor_ns), unparked_ns })
+        }));
+    }
+    // The more distributions are looked at, the farther the farthest of them is by chance.
+    let looks = rows.iter().filter(|row| row.uniform.is_some()).count() as f64;
+    for row in &mut rows {
+        let chance = kolmogorov::critical(messages(record, row.cell), FALSE_ALARM / looks);
+        let period_ns = row.cell.config.interval.map_or(f64::INFINITY, |interval| interval.ns() as f64);
+        if let Some(uniform) = &mut row.uniform {
+            // The floor is a median: what lies around it bends the ends of the law by about that much.
+            uniform.allowed = chance + row.floor_ns / period_ns;
+        }
+    }
+    rows
+}
+
+/// Independent due times: those of all streams, whoever hears them.
+fn messages(record: &Record, cell: &Cell) -> u64 {
+    counting(cell.index, &record.trials).iter().map(|trial| trial.planned_messages).sum()
+}
+
+/// A short poller's delivery against U(floor, floor + interval). What is allowed is for the caller, who knows how many there are.
+fn uniform(run: &Run, cell: &Cell, floor_ns: f64) -> Option<Uniform> {
+    let interval_ns = cell.config.interval?.ns() as f64;
+    let (_, process) = theory::arrivals(cell)?;
+    if process != Process::Poisson {
+        return None;
+    }
+    let distance = kolmogorov::from_uniform(&run.merged(cell, DELIVERY)?, floor_ns, floor_ns + interval_ns)?;
+    Some(Uniform { distance, allowed: 0.0 })
+}
+
+/// All of them, a row each; `None` if there is none.
+pub fn table(run: &Run) -> Option<Table> {
+    let record = &run.record;
+    let rows = rows(run);
+    if rows.is_empty() {
+        return None;
+    }
+    let both = |what: &str, unit: &str| {
+        let unit = if unit.is_empty() { String::new() } else { format!(", {unit}") };
+        [Column::numbers(what, &format!("theory{unit}")), Column::numbers(what, &format!("measured{unit}"))]
+    };
+    let mut columns = vec![Column::words("arm")];
+    columns.extend(both("mean delivery", "ms"));
+    columns.push(Column::numbers("apart", ""));
+    columns.push(Column::numbers("from uniform", "distance"));
+    columns.push(Column::numbers("from uniform", "allowed"));
+    columns.push(Column::numbers("not parked", "µs an answer"));
+    columns.extend(both("requests", "/s a client"));
+    columns.extend(both("empty polls", ""));
+    columns.extend(both("messages an answer", ""));
+    let mut table = Table::new(columns);
+    let number = |value: Option<f64>| value.map_or("–".to_string(), format::number);
+    let share = |value: Option<f64>| value.map_or("–".to_string(), format::percent);
+    let distance = |value: Option<f64>| value.map_or("–".to_string(), |value| format::fixed(value, 4));
+    for row in &rows {
+        let measured = |name| metric(record, row.cell, name);
+        let Expectation { requests_per_client_s, empty_fraction, messages_per_answer, .. } = row.expected;
+        table.push(vec![
+            view::full_title(&record.plan, row.cell),
+            format::number(row.expected_mean_ns() / 1e6),
+            format::number(row.mean_ns / 1e6),
+            apart(row.residual()),
+            distance(row.uniform.map(|uniform| uniform.distance)),
+            distance(row.uniform.map(|uniform| uniform.allowed)),
+            number(row.unparked_ns.map(|ns| ns / 1e3)),
+            number(requests_per_client_s),
+            number(measured("requests_per_client_s")),
+            share(empty_fraction),
+            share(measured("empty_fraction")),
+            number(messages_per_answer),
+            number(measured("messages_per_answer")),
+        ]);
+    }
+    Some(table)
+}
+
+/// `+1.2 %`.
+fn apart(share: f64) -> String {
+    format!("{}{}", if share >= 0.0 { "+" } else { "−" }, format::percent(share.abs()))
+}
+
+/// What was found of short pollers, in a sentence; `None` without one.
+pub fn sentence(run: &Run) -> Option<String> {
+    let rows = rows(run);
+    let short: Vec<&Row<'_>> = rows.iter().filter(|row| row.cell.config.transport == TransportKind::ShortPoll).collect();
+    let farthest = short.iter().max_by(|a, b| a.residual().abs().total_cmp(&b.residual().abs()))?;
+    let mut text = if short.len() == 1 {
+        format!("The short poller's mean delivery is {} from half its interval and the floor", apart(farthest.residual()))
+    } else {
+        format!(
+            "Mean deliveries of {} short pollers are within {} of half their interval and the floor",
+            short.len(),
+            format::percent(farthest.residual().abs())
+        )
+    };
+    let looked: Vec<Uniform> = short.iter().filter_map(|row| row.uniform).collect();
+    let told = looked.iter().filter(|uniform| uniform.distance > uniform.allowed).count();
+    if !looked.is_empty() {
+        text += &match (told, looked.len()) {
+            (0, 1) => "; its distribution cannot be told from the uniform law".to_string(),
+            (0, n) => format!("; none of {n} distributions can be told from the uniform law"),
+            (told, n) => format!("; {told} of {n} distributions can be told from the uniform law"),
+        };
+    }
+    Some(text + ".")
+}
+
+/// What the table's words mean.
+pub const READING: &str = "Theory is that of METHODOLOGY, section 8, with the floor, the fastest push arm's median under the same condition, added to what it says of a delivery. Measured values are medians over trials. \"From uniform\": Kolmogorov's distance between all deliveries of an arm and the uniform law over its interval; beyond what is allowed the two are told apart, which happens to one of all the rows by chance in 5 % of records. \"Not parked\": how long a long poller has no request at the server for each answer that it gets, from the server's clocks; theory takes it as measured and says what follows for latency, requests and answers.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn pollers_are_told_beside_theory() {
+        let run = fixture::run();
+        insta::assert_snapshot!(format!("{}\n\n{}", sentence(run).unwrap(), table(run).unwrap().markdown()));
+    }
+
+    #[test]
+    fn a_poller_whose_messages_come_at_the_wrong_times_is_told_from_the_law() {
+        let mut run = fixture::run().clone();
+        let cell = run.record.plan.cells[0].clone();
+        assert!(rows(&run)[0].uniform.is_some_and(|uniform| uniform.distance < uniform.allowed));
+        // One that polls twice as often as it says.
+        let position = run.record.plan.cells.iter().position(|c| c.index == cell.index).unwrap();
+        run.record.plan.cells[position].config.interval =
+            Some(wirecost_model::units::Span(2 * cell.config.interval.unwrap().ns()));
+        let seen = rows(&run)[0].clone();
+        assert!(seen.uniform.is_some_and(|uniform| uniform.distance > 0.4 && uniform.distance > uniform.allowed));
+        assert!(seen.residual() < -0.4 && sentence(&run).unwrap().contains("1 of 2 distributions can be told"));
+    }
+
+    #[test]
+    fn without_a_push_arm_there_is_no_floor_and_nothing_is_said() {
+        let mut run = fixture::run().clone();
+        run.record.cells.retain(|summary| summary.cell < 3);
+        assert!(rows(&run).is_empty() && table(&run).is_none() && sentence(&run).is_none());
+    }
+}
