@@ -250,6 +250,10 @@ counters! {
     control_bytes: Flow,
     /// Segments sent again.
     retransmit_segments: Flow,
+    /// Of these, segments without payload that the reading end sent. All are taken for SYN or SYN-ACK, as nobody tells; a FIN
+    /// is 8 bytes shorter.
+    #[serde(default)]
+    retransmit_control_segments: u64,
     /// Bytes sent again, with their headers.
     retransmit_bytes: Flow,
     /// read(2)-like calls of the server on its sockets.
@@ -374,6 +378,9 @@ pub struct InterfaceAccount {
     /// Segments that anyone in the namespace sent again, by the same count.
     #[serde(default)]
     pub retransmitted_segments: u64,
+    /// Of the ledger's frames, those sent again that it takes for SYN or SYN-ACK.
+    #[serde(default)]
+    pub ledger_control_retransmits: u64,
 }
 
 impl InterfaceAccount {
@@ -383,13 +390,13 @@ impl InterfaceAccount {
     }
 
     /// Whether the residual is what strays after the end of a connection: bare RSTs of 40 bytes, as many as the stack says
-    /// it sent or fewer, each with at most two segments of 52 bytes that led to it. Less 8 bytes for a FIN that was sent again,
-    /// as the stack says: the ledger takes it for a SYN, which is so much longer.
+    /// it sent or fewer, each with at most two segments of 52 bytes that led to it. Less 8 bytes for a FIN that was sent again:
+    /// the ledger takes it for a SYN, which is so much longer.
     pub fn is_explained_by_stray_resets(&self) -> bool {
         let (frames, bytes) = (self.frames as i64 - self.ledger_frames as i64, self.residual_bytes());
         (1..=self.stray_resets as i64).any(|resets| {
             let too_many = 40 * resets + 52 * (frames - resets) - bytes;
-            let of_fins = too_many % 8 == 0 && (0..=8 * self.retransmitted_segments as i64).contains(&too_many);
+            let of_fins = too_many % 8 == 0 && (0..=8 * self.ledger_control_retransmits as i64).contains(&too_many);
             (resets..=3 * resets).contains(&frames) && of_fins
         })
     }
@@ -483,9 +490,9 @@ mod tests {
         };
         assert!(stray(2, 92, 1).is_explained_by_stray_resets() && stray(3, 144, 4).is_explained_by_stray_resets());
         // 10,000 parked polls were given up at once; seen.
-        let seen = InterfaceAccount { retransmitted_segments: 1, ..stray(69, 3160, 35) };
+        let seen = InterfaceAccount { ledger_control_retransmits: 1, ..stray(69, 3160, 35) };
         assert!(seen.is_explained_by_stray_resets());
-        assert!(!InterfaceAccount { retransmitted_segments: 0, ..seen }.is_explained_by_stray_resets());
+        assert!(!InterfaceAccount { ledger_control_retransmits: 0, retransmitted_segments: 1, ..seen }.is_explained_by_stray_resets());
         for account in [stray(2, 92, 0), stray(2, 104, 1), stray(4, 196, 1), stray(0, 0, 1), stray(0, 12, 3)] {
             assert!(!account.is_explained_by_stray_resets(), "{account:?}");
         }

@@ -254,6 +254,7 @@ impl ConnectionAccount {
             dsack_bytes: flow(|s| s.dsack_bytes),
             control_bytes: flow(|s| s.control_bytes),
             retransmit_segments: flow(|s| s.retransmitted_segments),
+            retransmit_control_segments: self.doubts.retransmitted_control_segments,
             retransmit_bytes: flow(|s| s.retransmitted_bytes + s.retransmitted_header_bytes),
             ..Counters::default()
         }

@@ -562,6 +562,7 @@ impl Sum<'_> {
                 dsacks: stack.dsacks_sent,
                 ledger_dsack_bytes: all.dsack_bytes.total(),
                 retransmitted_segments: stack.retransmitted_segments,
+                ledger_control_retransmits: all.retransmit_control_segments,
             }
         });
         ledger
