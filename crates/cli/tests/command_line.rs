@@ -1,6 +1,7 @@
 //! The command line as people meet it: what is refused and how, what is kept when something dies, and how
 //! to go on from there. Real processes; no timing is asserted.
 
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -10,6 +11,9 @@ use wirecost_probe::process::{self, Signal};
 
 /// Longer than anything here can take; only a hang gets there.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The trials are long enough for something to be done in the middle of one, and short where nothing is.
+const LONG_TRIALS: [&str; 2] = ["measure: 1s", "measure: 3s"];
 
 const TWO_TRIALS: &str = "name: two\nquestion: Does it survive?\nwire: host\nworkload: { push: { rate: 20/s } }\nclients: 2\n\
     trial: { warmup: 100ms, measure: 1s, drain: 2s }\ntrials: 2\narms: [websocket]\n";
@@ -123,7 +127,8 @@ fn a_port_in_use_is_told() {
 #[test]
 fn a_server_that_is_killed_costs_one_trial_and_resume_runs_it_again() {
     let dir = tempfile::tempdir().unwrap();
-    let (file, out) = (scenario(dir.path(), TWO_TRIALS), dir.path().join("results"));
+    let file = scenario(dir.path(), &TWO_TRIALS.replace(LONG_TRIALS[0], LONG_TRIALS[1]));
+    let out = dir.path().join("results");
     let run = wirecost()
         .args(["run", "--no-calibrate", "--allow-void", "--out"])
         .args([&out, &file])
@@ -152,27 +157,35 @@ fn a_server_that_is_killed_costs_one_trial_and_resume_runs_it_again() {
 #[test]
 fn one_interrupt_finishes_the_trial_and_two_stop_now() {
     let dir = tempfile::tempdir().unwrap();
-    let file = scenario(dir.path(), &TWO_TRIALS.replace("trials: 2", "trials: 5"));
-    for (interrupts, trials) in [(1, 2), (2, 1)] {
+    let file = scenario(dir.path(), &TWO_TRIALS.replace("trials: 2", "trials: 5").replace(LONG_TRIALS[0], LONG_TRIALS[1]));
+    let interrupted = |interrupts: usize, trials: usize| {
         let out = dir.path().join(format!("results-{interrupts}"));
-        let run = wirecost()
+        let mut run = wirecost()
             .args(["run", "--no-calibrate", "--allow-void", "--out"])
             .args([&out, &file])
-            .stdout(Stdio::piped())
+            .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         in_second_trial(&run, &out);
-        for _ in 0..interrupts {
+        let mut stderr = BufReader::new(run.stderr.take().unwrap());
+        let mut said = String::new();
+        for number in 1..=interrupts {
             process::signal(run.id(), Signal::Int).unwrap();
-            // Two signals at the same instant are one.
-            std::thread::sleep(Duration::from_millis(50));
+            // Two signals at the same instant are one: the second comes when the first has been heard.
+            while number == 1 && !said.contains("Once more stops now") {
+                assert!(stderr.read_line(&mut said).unwrap() > 0, "{said}");
+            }
         }
-        let output = run.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(130), "{}", said(&output));
-        assert_eq!(record(&out).trials.len(), trials, "{}", said(&output));
+        stderr.read_to_string(&mut said).unwrap();
+        assert_eq!(run.wait().unwrap().code(), Some(130), "{said}");
+        assert_eq!(record(&out).trials.len(), trials, "{said}");
         assert!(!record(&out).complete);
-    }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| interrupted(1, 2));
+        scope.spawn(|| interrupted(2, 1));
+    });
 }
 
 #[test]

@@ -135,7 +135,7 @@ fn a_tls_record_costs_22_bytes_in_1_3_and_29_in_1_2() {
             // A record for each message, for the head of the Upgrade, and for the close frame; and perhaps the two bytes of
             // the alert that ends TLS, in a record of its own.
             let records = counted.messages.get(direction) + 2;
-            assert!(records > 20);
+            assert!(records > 2);
             let overhead = counted.layer(Layer::TlsRecord, direction);
             let exact = [records * known, records * known + known + 2];
             assert!(exact.contains(&overhead), "{direction:?}: {overhead} for {records} records of {known}");

@@ -234,7 +234,8 @@ impl Lane {
         let mut stage = self.context.stage.clone();
         let result = tokio::select! { biased;
             result = self.follow(&mut way, &mut words) => result,
-            _ = stopped(&mut stage) => Ok(()),
+            // A message that is under way has been sent, and may be confirmed yet: clients may have it before we know.
+            () = async { stopped(&mut stage).await; tokio::time::sleep(FAREWELL).await } => Ok(()),
         };
         if let Err(error) = result {
             let _ = self.tell.send(Err(error.to_string()));
@@ -260,9 +261,10 @@ impl Lane {
     }
 
     async fn follow(&mut self, way: &mut Way, words: &mut mpsc::UnboundedReceiver<Word>) -> Result<(), TransportError> {
-        let mut probes = 0;
+        let (mut probes, mut stage) = (0, self.context.stage.clone());
         loop {
             let word = tokio::select! { biased;
+                () = stopped(&mut stage) => return Ok(()),
                 word = words.recv() => word,
                 error = way.idle() => return Err(error),
             };
@@ -293,10 +295,11 @@ impl Lane {
             due.extend(schedule.next().filter(|&offset| offset < begin.window_to_ns).map(|offset| Reverse((offset, n))));
         }
         self.watch = Some(DepartureWatch::new(begin, &self.plan.arrivals, self.plan.rate, self.streams.len() as u32));
-        let mut before_ns = 0;
+        let (mut before_ns, mut stage) = (0, self.context.stage.clone());
         while let Some(Reverse((offset, n))) = due.pop() {
             let due_ns = begin.start_ns + offset;
             tokio::select! { biased;
+                () = stopped(&mut stage) => return Ok(()),
                 () = self.context.pacer.until(due_ns) => {}
                 error = way.idle() => return Err(error),
             }
@@ -316,7 +319,10 @@ impl Lane {
             }
             before_ns = now_ns();
         }
-        Err(way.idle().await)
+        tokio::select! { biased;
+            () = stopped(&mut stage) => Ok(()),
+            error = way.idle() => Err(error),
+        }
     }
 
     async fn hand_over(&self, way: &mut Way, stream: u32, message: Bytes) -> Result<(), TransportError> {

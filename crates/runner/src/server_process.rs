@@ -7,10 +7,13 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use wirecost_model::control::{Begin, Reading, Ready, ServerCommand, ServerEvent, ServerReport};
 use wirecost_probe::process;
+
+use crate::last_words;
 
 /// How long a server may take until it listens.
 const READY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -56,6 +59,7 @@ pub struct ServerProcess {
     commands: Option<ChildStdin>,
     events: Receiver<Result<ServerEvent, String>>,
     words: Arc<Mutex<VecDeque<String>>>,
+    reader: Option<JoinHandle<()>>,
     ready: Option<Ready>,
 }
 
@@ -83,7 +87,7 @@ impl ServerProcess {
             });
         }
         let words = Arc::new(Mutex::new(VecDeque::new()));
-        if let Some(stderr) = child.stderr.take() {
+        let reader = child.stderr.take().map(|stderr| {
             let words = Arc::clone(&words);
             std::thread::spawn(move || {
                 for line in BufReader::new(stderr).lines().map_while(Result::ok) {
@@ -94,10 +98,10 @@ impl ServerProcess {
                         words.push_back(line);
                     }
                 }
-            });
-        }
+            })
+        });
         let commands = child.stdin.take();
-        let mut server = ServerProcess { child, commands, events, words, ready: None };
+        let mut server = ServerProcess { child, commands, events, words, reader, ready: None };
         match server.event("listen", READY_TIMEOUT)? {
             ServerEvent::Ready(ready) => server.ready = Some(ready),
             other => return Err(ServerError::Confused(format!("{other:?} instead of where it listens"))),
@@ -117,9 +121,8 @@ impl ServerProcess {
 
     /// The error of a server that is not there any more.
     pub fn died(&mut self) -> ServerError {
-        // Its last lines may still be on their way through the pipe.
         let status = self.child.wait().map(|status| format!(" ({status})")).unwrap_or_default();
-        std::thread::sleep(Duration::from_millis(50));
+        last_words::wait(self.reader.as_slice());
         ServerError::Died { status, words: self.last_words() }
     }
 

@@ -11,6 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use wirecost_model::control::Reading;
@@ -19,6 +20,8 @@ use wirecost_model::scenario::target::{READY_WITHIN, Ready, StopSignal, http_url
 use wirecost_probe::clock::now_ns;
 use wirecost_probe::process::{self, Memory, Signal};
 use wirecost_probe::sockets;
+
+use crate::last_words;
 
 /// Lines that are kept of what it writes.
 const LINES: usize = 40;
@@ -89,6 +92,8 @@ pub struct TargetProcess {
     guard: Option<Guard>,
     address: SocketAddr,
     words: Arc<Mutex<Words>>,
+    /// The threads that read what it writes.
+    readers: Vec<JoinHandle<()>>,
     /// The folder it was started in: whose machine it was is nobody's business in a record.
     dir: String,
     stop_signal: Signal,
@@ -133,17 +138,28 @@ impl TargetProcess {
             child.stdout.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>),
             child.stderr.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>),
         ];
-        for output in outputs.into_iter().flatten() {
+        let listening = |output| {
             let words = Arc::clone(&words);
-            std::thread::spawn(move || listen(output, &words));
-        }
+            std::thread::spawn(move || listen(output, &words))
+        };
+        let readers = outputs.into_iter().flatten().map(listening).collect();
         let stop_signal = match target.stop_signal.unwrap_or_default() {
             StopSignal::Term => Signal::Term,
             StopSignal::Int => Signal::Int,
         };
         let cpu_ns = BTreeMap::new();
         let dir = std::fs::canonicalize(&dir).unwrap_or(dir).to_string_lossy().into_owned();
-        Ok(TargetProcess { child: Some(child), guard, address, words, dir, stop_signal, cpu_ns, last: Reading::default() })
+        Ok(TargetProcess {
+            child: Some(child),
+            guard,
+            address,
+            words,
+            readers,
+            dir,
+            stop_signal,
+            cpu_ns,
+            last: Reading::default(),
+        })
     }
 
     /// A server that runs already.
@@ -157,6 +173,7 @@ impl TargetProcess {
             guard: None,
             address,
             words: Arc::default(),
+            readers: Vec::new(),
             dir: String::new(),
             stop_signal: Signal::Term,
             cpu_ns: BTreeMap::new(),
@@ -222,8 +239,7 @@ impl TargetProcess {
     /// The error of a target that is not there any more.
     pub fn died(&mut self) -> TargetError {
         let status = self.child.as_mut().and_then(|child| child.wait().ok()).map(|status| format!(" ({status})"));
-        // Its last lines may still be on their way through the pipe.
-        std::thread::sleep(Duration::from_millis(50));
+        last_words::wait(&self.readers);
         TargetError::Died { status: status.unwrap_or_default(), words: self.last_words() }
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::fan_out::FanOut;
 use crate::hub::Hub;
@@ -23,6 +24,8 @@ pub struct Shared {
     pub fan_out: Arc<FanOut>,
     /// Engine.IO sessions.
     pub engine: Engine,
+    /// How long the body of a request may take.
+    pub body_timeout: Duration,
     /// Connections that were cut off on purpose.
     pub cut_connections: AtomicU64,
 }

@@ -27,6 +27,8 @@ pub struct ServerOptions {
     /// How long the head of a request may take from its first byte to its last, a TLS handshake, and the first byte of a
     /// connection.
     pub head_timeout: Duration,
+    /// How long the body of a request may take.
+    pub body_timeout: Duration,
     /// Cores to run on; empty means any.
     pub cores: Vec<usize>,
     /// Commands on stdin, events on stdout.
@@ -60,6 +62,7 @@ impl Default for ServerOptions {
             max_connections: 16_384,
             write_timeout: Duration::from_secs(30),
             head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
             cores: Vec::new(),
             control: false,
             both_families: false,

@@ -13,23 +13,12 @@ use crate::metering::Exchange;
 /// The largest message from a client, by whatever transport.
 pub const MAX_MESSAGE_BYTES: usize = 2 << 20;
 
-/// How long a body may take.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The whole body.
+/// The whole body, which may have `max_bytes` and take as long as `patience`.
 ///
 /// # Errors
-/// 413 if it is larger than [`MAX_MESSAGE_BYTES`], 408 if it takes longer than 30 s, 400 if it breaks off. The rest of the body
-/// is not read then, so the answer must be the last on its connection.
-pub async fn read(body: Incoming, exchange: &mut Exchange) -> Result<Bytes, Refusal> {
-    read_at_most(body, exchange, MAX_MESSAGE_BYTES).await
-}
-
-/// As [`read`], of a body that may have `max_bytes`.
-///
-/// # Errors
-/// Those of [`read`].
-pub async fn read_at_most(body: Incoming, exchange: &mut Exchange, max_bytes: usize) -> Result<Bytes, Refusal> {
+/// 413 if it is larger, 408 if it takes longer, 400 if it breaks off. The rest of the body is not read then, so the answer must
+/// be the last on its connection.
+pub async fn read(body: Incoming, exchange: &mut Exchange, max_bytes: usize, patience: Duration) -> Result<Bytes, Refusal> {
     let too_large = || Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a message has at most {max_bytes} bytes"));
     // Said beforehand: nothing of it need be read, and a client that waits for "100 Continue" need not send it.
     if body.size_hint().lower() > max_bytes as u64 {
@@ -63,7 +52,7 @@ pub async fn read_at_most(body: Incoming, exchange: &mut Exchange, max_bytes: us
         }
         Ok(first.unwrap_or_else(|| all.freeze()))
     };
-    match tokio::time::timeout(BODY_TIMEOUT, reading).await {
+    match tokio::time::timeout(patience, reading).await {
         Ok(read) => read,
         Err(_) => {
             exchange.meter().blame_client();

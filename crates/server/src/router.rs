@@ -154,7 +154,7 @@ async fn serve(
         Route::Websocket => websocket::answer(parts, context, websocket::Talk::Room),
         Route::WebsocketEcho => websocket::answer(parts, context, websocket::Talk::Echo),
         Route::Messages => post::message(body.take(), context, exchange).await,
-        Route::Echo => post::echo(body.take(), exchange).await,
+        Route::Echo => post::echo(body.take(), context, exchange).await,
         Route::SocketIo => socket_io::answer(parts, body, context, exchange, Kind::SocketIo).await,
         Route::EngineEcho => socket_io::answer(parts, body, context, exchange, Kind::Echo).await,
         Route::Demo => Ok(demo::page()),

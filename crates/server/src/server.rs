@@ -84,6 +84,7 @@ pub async fn start(options: ServerOptions) -> Result<Running, ServerError> {
         metering: Metering::default(),
         fan_out: Arc::new(FanOut::default()),
         engine,
+        body_timeout: options.body_timeout,
         cut_connections: AtomicU64::new(0),
     });
     let scheme = if tls.is_some() { "https" } else { "http" };

@@ -52,12 +52,18 @@ fn ten_thousand_half_open_polls() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let day = std::time::Duration::from_secs(86_400);
-        let options = ServerOptions { head_timeout: day, ping_interval: day, ping_timeout: day, ..ServerOptions::default() };
-        let server = start(options).await.unwrap();
+        let server = start(ServerOptions {
+            head_timeout: day,
+            body_timeout: day,
+            ping_interval: day,
+            ping_timeout: day,
+            connect_timeout: day,
+            ..ServerOptions::default()
+        });
+        let server = server.await.unwrap();
         let mut other = Client::connect(&server).await;
         other.get("/health").await;
         let before_bytes = rss_bytes();
-        // Sessions first, and then what has to wait for nothing: a body may take 30 s, and all are to be open together.
         let mut sids = Vec::new();
         for _ in 0..count / 2 {
             let opened = other.get("/socket.io/?EIO=4&transport=polling").await;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
+use tokio::signal::unix::{SignalKind, signal};
 use wirecost_model::record::{Calibration, Provenance, Record, SCHEMA_VERSION, Trial};
 use wirecost_model::scenario::Loaded;
 use wirecost_model::search::{self, Stop};
@@ -186,13 +187,20 @@ fn show_plan(job: &Job) {
 pub(super) fn watch_signals() -> Signals {
     let signals = Signals::default();
     let shared = signals.clone();
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return signals };
+    // Listened to from here on and without a gap: what comes while the one before is being told counts, too.
+    let listen = |kind| {
+        let _entered = runtime.enter();
+        signal(kind)
+    };
+    let (Ok(mut interrupt), Ok(mut terminate)) = (listen(SignalKind::interrupt()), listen(SignalKind::terminate())) else {
+        return signals;
+    };
     std::thread::spawn(move || {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
         runtime.block_on(async {
-            let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else { return };
             loop {
                 let terminated = tokio::select! {
-                    result = tokio::signal::ctrl_c() => if result.is_err() { return } else { false },
+                    _ = interrupt.recv() => false,
                     _ = terminate.recv() => true,
                 };
                 if shared.count.fetch_add(1, SeqCst) == 0 {

@@ -34,8 +34,9 @@ const STALLED: Duration = Duration::from_secs(30);
 const EASE: Duration = Duration::from_millis(500);
 /// After so long without news a comment shows that the stream lives.
 const QUIET: Duration = Duration::from_secs(15);
-/// How long the end waits for viewers to have heard of it.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// How long the end waits for viewers to have heard of it. On a busy machine this thread, which runs when nothing else wants to,
+/// may need it; elsewhere only a viewer that has stopped reading does.
+const FAREWELL: Duration = Duration::from_secs(10);
 
 /// Everything comes from this server, and nothing else may run, load, or frame it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -101,6 +102,8 @@ async fn connection(stream: TcpStream, states: watch::Receiver<State>, viewers: 
         }
     };
     tokio::select! {
+        // What has come is answered, though this thread may have had no time for it within the time that there was.
+        biased;
         _ = serving => {}
         () = own.stalled.notified() => {}
         () = in_time => {}

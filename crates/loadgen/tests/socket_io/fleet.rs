@@ -17,7 +17,7 @@ use crate::peer::Peer;
 pub const WINDOW_NS: [u64; 2] = [30_000_000, 230_000_000];
 
 /// Longest wait for what is on its way.
-const DRAIN_NS: u64 = 10_000_000_000;
+const DRAIN_NS: u64 = 120_000_000_000;
 
 /// What is to be done by how many.
 pub struct Trial {

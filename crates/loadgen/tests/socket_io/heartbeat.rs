@@ -5,9 +5,9 @@ use crate::peer::{Library, Peer};
 
 const CLIENTS: u32 = 2;
 
-/// A client that did not keep up would be dropped after 800 ms.
-const OFTEN: &[&str] = &["ping_interval_ms=300", "ping_timeout_ms=500"];
-const OFTEN_FOR_ENGINE_3: &[&str] = &["engine3=yes", "ping_interval_ms=300", "ping_timeout_ms=500"];
+/// Whoever answers late is waited for: the server counts what it was answered or asked, and a busy machine drops nobody.
+const OFTEN: &[&str] = &["ping_interval_ms=300"];
+const OFTEN_FOR_ENGINE_3: &[&str] = &["engine3=yes", "ping_interval_ms=300"];
 
 fn lives_on(library: Library, options: &str) {
     // The closed loop and the open one must both keep the session while they wait for the clock.

@@ -19,8 +19,8 @@ fn comes_back(library: Library, options: &str) {
     let trial = Trial::new(peer.address, &options, "duplex: { down: 60/s, up: 60/s, payload: 100B }", CLIENTS);
     let fleet = trial.connect().unwrap_or_else(|error| panic!("{options}: {error}"));
     let address = peer.address;
-    drop(peer);
     let died = Instant::now();
+    drop(peer);
     let Some(mut peer) = Peer::start_at(library, address.port()) else { return };
     trial.wait_until_joined(&mut peer);
     assert!(died.elapsed() >= LEAST_DELAY, "{options}: back after {:?}", died.elapsed());

@@ -24,7 +24,7 @@ fn check(bench: &mut Bench<'_>) -> Result<Finding, Stop> {
         let options = if row.options.contains(&"interval") { "interval: 20ms" } else { "" };
         let yaml = format!(
             "name: injected-faults\nquestion: Are they all seen?\nworkload: {{ push: {{ rate: 400/s, arrivals: poisson }} }}\nclients: 3\n\
-             trial: {{ warmup: 100ms, measure: 400ms, drain: 300ms }}\ntrials: 1\narms: [{{ {}: {{ {options} }} }}]\n\
+             trial: {{ warmup: 100ms, measure: 400ms, drain: 1s }}\ntrials: 1\narms: [{{ {}: {{ {options} }} }}]\n\
              faults: {{ lose: 13, corrupt: 17, duplicate: 11, swap: 7 }}\n",
             row.name
         );

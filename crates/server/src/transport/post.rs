@@ -7,14 +7,14 @@ use hyper::http::StatusCode;
 use crate::answer::{Answer, Refusal};
 use crate::context::Context;
 use crate::metering::{Exchange, Outcome, SampleKind};
-use crate::request_body;
+use crate::request_body::{self, MAX_MESSAGE_BYTES};
 
 /// Takes a message.
 ///
 /// # Errors
 /// Those of [`request_body::read`].
 pub async fn message(body: Option<Incoming>, context: &Context, exchange: &mut Exchange) -> Result<Answer, Refusal> {
-    let payload = read(body, exchange).await?;
+    let payload = read(body, context, exchange).await?;
     context.shared.ingest.receive(&payload);
     exchange.meter().received(payload.len() as u64);
     Ok(Answer::empty(StatusCode::NO_CONTENT).meaning(Outcome::Other, Some(SampleKind::Post)))
@@ -24,17 +24,17 @@ pub async fn message(body: Option<Incoming>, context: &Context, exchange: &mut E
 ///
 /// # Errors
 /// Those of [`request_body::read`].
-pub async fn echo(body: Option<Incoming>, exchange: &mut Exchange) -> Result<Answer, Refusal> {
-    let payload = read(body, exchange).await?;
+pub async fn echo(body: Option<Incoming>, context: &Context, exchange: &mut Exchange) -> Result<Answer, Refusal> {
+    let payload = read(body, context, exchange).await?;
     exchange.meter().received(payload.len() as u64);
     exchange.meter().sent(1, payload.len() as u64);
     let answer = Answer::whole(StatusCode::OK, "application/octet-stream", payload);
     Ok(answer.meaning(Outcome::Other, Some(SampleKind::Post)))
 }
 
-async fn read(body: Option<Incoming>, exchange: &mut Exchange) -> Result<Bytes, Refusal> {
+async fn read(body: Option<Incoming>, context: &Context, exchange: &mut Exchange) -> Result<Bytes, Refusal> {
     match body {
-        Some(body) => request_body::read(body, exchange).await,
+        Some(body) => request_body::read(body, exchange, MAX_MESSAGE_BYTES, context.shared.body_timeout).await,
         None => Ok(Bytes::new()),
     }
 }

@@ -100,7 +100,7 @@ async function namespaces(generation, list) {
   main.close();
 }
 
-// Heartbeats of 300 and 200 ms: five of them must be lived through.
+// A heartbeat every 300 ms: five of them must be lived through.
 async function heartbeats(generation, list) {
   const socket = generation.connect(conformance, { transports: list });
   await once(socket, "connect");

@@ -12,8 +12,7 @@ use crate::support::{Client, Layers, books, get, post, publish, run, server, sub
 #[test]
 fn polling() {
     run(async {
-        let interval = Duration::from_millis(300);
-        let server = start(ServerOptions { ping_interval: interval, ..ServerOptions::default() }).await.unwrap();
+        let server = server().await;
         let mut client = Client::connect(&server).await;
         let open = get("/socket.io/?EIO=4&transport=polling", "");
         let opened = client.http(&open).await;
@@ -25,9 +24,7 @@ fn polling() {
         publish(&server, "r", &["1234\"", "12345678"]);
         let full = client.http(&poll).await;
         assert_eq!(full.text(), "42[\"message\",\"1234\\\"\"]\u{1e}42[\"message\",\"12345678\"]");
-        let ping = client.http(&poll).await;
-        assert_eq!(ping.text(), "2");
-        let up = post(&target, "3\u{1e}42[\"message\",\"123\"]\u{1e}421[\"echo\",\"1234567\"]");
+        let up = post(&target, "42[\"message\",\"123\"]\u{1e}421[\"echo\",\"1234567\"]");
         let said = client.http(&up).await;
         let echoed = client.http(&poll).await;
         assert_eq!(echoed.text(), r#"431["1234567"]"#);
@@ -39,19 +36,39 @@ fn polling() {
         let heads_up = open.len() as u64 + head(&connect) + 3 * poll.len() as u64 + head(&up) + refused_bytes;
         assert!(bodies_up > 0);
         let framing_up = (connect.len() as u64 - head(&connect)) + (up.len() as u64 - head(&up)) - 10;
-        assert_eq!(up_layers, Layers { payload: 10, framing: framing_up, head: heads_up, empty_head: poll.len() as u64 });
+        assert_eq!(up_layers, Layers { payload: 10, framing: framing_up, head: heads_up, empty_head: 0 });
         let answers = [&opened, &connected, &granted, &full, &said, &echoed, &refused];
         let heads_down = answers.iter().map(|answer| answer.head.len() as u64).sum();
         let payload = 5 + 8 + 7;
-        let bodies_down = answers.iter().map(|answer| answer.body.len() as u64).sum::<u64>() + 1;
-        let empty_head = ping.head.len() as u64;
-        assert_eq!(down, Layers { payload, framing: bodies_down - payload, head: heads_down, empty_head });
+        let bodies_down = answers.iter().map(|answer| answer.body.len() as u64).sum::<u64>();
+        assert_eq!(down, Layers { payload, framing: bodies_down - payload, head: heads_down, empty_head: 0 });
         let counters = report.reading.counters;
-        assert_eq!((counters.full_answers, counters.messages_in_answers, counters.empty_answers), (2, 3, 1));
-        assert_eq!((counters.messages.up, counters.messages.down, counters.requests), (2, 3, 8));
+        assert_eq!((counters.full_answers, counters.messages_in_answers, counters.empty_answers), (2, 3, 0));
+        assert_eq!((counters.messages.up, counters.messages.down, counters.requests), (2, 3, 7));
         let kinds: Vec<&str> = report.samples.iter().map(|sample| sample.kind.as_str()).collect();
-        assert_eq!(kinds, ["post", "poll", "empty poll"]);
+        assert_eq!(kinds, ["post", "poll"]);
         assert_eq!(report.samples[1].request, poll);
+    });
+}
+
+#[test]
+fn a_poll_that_brings_a_ping_is_empty() {
+    run(async {
+        let ping_interval = Duration::from_millis(1);
+        let server = start(ServerOptions { ping_interval, ..ServerOptions::default() }).await.unwrap();
+        let mut client = Client::connect(&server).await;
+        let open = get("/socket.io/?EIO=4&transport=polling", "");
+        let opened = client.http(&open).await;
+        let poll = get(&format!("/socket.io/?EIO=4&transport=polling&sid={}", field(opened.text(), "sid").trim_matches('"')), "");
+        let ping = client.http(&poll).await;
+        assert_eq!(ping.text(), "2");
+        let (up, down, report) = books(server, client.leave().await).await;
+        assert_eq!(up, Layers { head: open.len() as u64, empty_head: poll.len() as u64, ..Layers::default() });
+        let (head, empty_head) = (opened.head.len() as u64, ping.head.len() as u64);
+        assert_eq!(down, Layers { framing: opened.body.len() as u64 + 1, head, empty_head, ..Layers::default() });
+        let counters = report.reading.counters;
+        assert_eq!((counters.full_answers, counters.empty_answers, counters.requests), (0, 1, 2));
+        assert_eq!(report.samples.iter().map(|sample| sample.kind.as_str()).collect::<Vec<_>>(), ["empty poll"]);
     });
 }
 

@@ -34,7 +34,7 @@ fn a_poller_opens_a_session() {
 #[test]
 fn what_is_wrong_with_a_handshake_is_said() {
     run(async {
-        let server = suite_server().await;
+        let server = patient_server().await;
         let polling = "/engine.io/?EIO=4&transport=polling";
         let cases = [
             (get("/engine.io/?transport=polling", ""), BAD_VERSION),
@@ -71,7 +71,7 @@ fn what_is_wrong_with_a_handshake_is_said() {
 #[test]
 fn pollers_send_and_receive() {
     run(async {
-        let server = suite_server().await;
+        let server = patient_server().await;
         let mut poller = Poller::open(&server, PATH, "EIO=4").await;
         for payload in ["4hello", "4test1\u{1e}4test2\u{1e}4test3", "4hello\u{1e}bAQIDBA==", "4", "4ä€😀\n\\"] {
             poller.say(&server, payload).await;
@@ -91,7 +91,7 @@ fn pollers_send_and_receive() {
 #[test]
 fn websockets_send_and_receive() {
     run(async {
-        let server = suite_server().await;
+        let server = patient_server().await;
         let (mut socket, _) = Socket::open(&server, PATH, "EIO=4").await;
         socket.say("4hello").await;
         assert_eq!(socket.text().await, "4hello");
@@ -208,7 +208,7 @@ fn bodies_are_bounded() {
 #[test]
 fn the_server_pings_and_silence_is_the_end() {
     run(async {
-        let server = suite_server().await;
+        let server = pinging_server().await;
         let mut poller = Poller::open(&server, PATH, "EIO=4").await;
         for _ in 0..3 {
             assert_eq!(poller.text().await, "2");
@@ -220,7 +220,7 @@ fn the_server_pings_and_silence_is_the_end() {
         assert_eq!(poller.poll().await.refusal(), UNKNOWN_SESSION);
         // One that never polls.
         let mut silent = Poller::open(&server, PATH, "EIO=4").await;
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        no_sessions(&server).await;
         assert_eq!(silent.poll().await.refusal(), UNKNOWN_SESSION);
 
         let (mut socket, _) = Socket::open(&server, PATH, "EIO=4").await;
@@ -230,12 +230,16 @@ fn the_server_pings_and_silence_is_the_end() {
         }
         assert_eq!(socket.text().await, "2");
         socket.must_close().await;
-        while server.desk().engine_sessions() > 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
+        no_sessions(&server).await;
         drop(poller);
         server.stop().await;
     });
+}
+
+async fn no_sessions(server: &wirecost_server::Running) {
+    while server.desk().engine_sessions() > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn websockets() {
 #[test]
 fn the_client_pings_and_silence_is_the_end() {
     run(async {
-        let server = suite_server().await;
+        let server = pinging_server().await;
         let mut poller = Poller::open(&server, PATH, "EIO=3").await;
         for _ in 0..3 {
             poller.say(&server, "1:2").await;

@@ -8,6 +8,9 @@ use wirecost_server::server::{Running, start};
 use crate::support::websocket::frame;
 use crate::support::{Client, get, post};
 
+/// What a client that does what it should never needs, and a test can wait for.
+const LONG: Duration = Duration::from_secs(3);
+
 /// What the suites of the Socket.IO project assume, but for the port.
 pub fn conformance() -> ServerOptions {
     ServerOptions {
@@ -24,10 +27,18 @@ pub async fn suite_server() -> Running {
     start(conformance()).await.unwrap()
 }
 
-/// As the suites want it, with heartbeats that no test waits for.
+/// As the suites want it, with heartbeats that no test waits for, and longer for whoever connects than a machine stands still.
 pub async fn patient_server() -> Running {
     let day = Duration::from_secs(86_400);
-    start(ServerOptions { ping_interval: day, ping_timeout: day, ..conformance() }).await.unwrap()
+    let options = ServerOptions { ping_interval: day, ping_timeout: day, connect_timeout: LONG, ..conformance() };
+    start(options).await.unwrap()
+}
+
+/// As the suites want it, with many pings and long for the answers.
+pub async fn pinging_server() -> Running {
+    let often = Duration::from_millis(100);
+    let options = ServerOptions { ping_interval: often, ping_timeout: LONG, connect_timeout: LONG, ..conformance() };
+    start(options).await.unwrap()
 }
 
 /// Status, head and body.

@@ -42,7 +42,9 @@ fn javascript() {
     }
     run(async {
         let benchmark = server().await;
-        let suites = start(conformance()).await.unwrap();
+        // Many heartbeats, and long for each: what a busy machine leaves of a core is nobody's fault.
+        let suites = ServerOptions { ping_timeout: ServerOptions::default().ping_timeout, ..conformance() };
+        let suites = start(suites).await.unwrap();
         let arguments = ["clients.mjs", &benchmark.url, &suites.url].map(str::to_owned).to_vec();
         match client("node".into(), arguments).await {
             Ok(output) => check(&output),
@@ -66,10 +68,10 @@ fn a_person_at_the_demonstration_page() {
         println!("skipped: this needs {CHROMIUM}, and playwright-core; run npm ci in {}", folder().display());
         return;
     }
-    // A browser takes longer to start on a busy machine than other tests take to hang; the driver has bounds of its own.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let server = start(ServerOptions { demo: true, ..ServerOptions::default() }).await.unwrap();
+    run(async {
+        // Browsers open connections in stock, and say nothing on them.
+        let head_timeout = std::time::Duration::from_secs(86_400);
+        let server = start(ServerOptions { demo: true, head_timeout, ..ServerOptions::default() }).await.unwrap();
         // Pictures, if somebody wants to look.
         let pictures = std::env::var("WIRECOST_PICTURES").ok();
         let arguments = ["demo.mjs", &server.url, CHROMIUM].map(str::to_owned).into_iter().chain(pictures).collect();

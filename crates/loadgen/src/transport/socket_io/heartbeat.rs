@@ -110,8 +110,9 @@ mod tests {
         tokio::select! { biased; () = ping => Due::Ping, () = silence => Due::GiveUp }
     }
 
+    /// On a clock that jumps to the next timer when nothing else can be done.
     fn block_on<T>(future: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(future)
     }
 
     #[test]

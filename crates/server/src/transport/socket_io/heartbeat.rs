@@ -16,7 +16,7 @@ use crate::context::Shared;
 const TOLERANCE: Duration = Duration::from_millis(5);
 
 /// How long an ended session is remembered for a poll that was on its way.
-const LINGER: Duration = Duration::from_secs(1);
+const LINGER: Duration = Duration::from_secs(5);
 
 /// The heartbeat of one session.
 #[derive(Debug)]

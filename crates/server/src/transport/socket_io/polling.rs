@@ -89,7 +89,7 @@ pub async fn post(
     let Some(posted) = session.begin_post() else { return Ok(EngineError::BadRequest.into()) };
     let max_bytes = context.shared.engine.options.max_payload_bytes;
     let read = match body.take() {
-        Some(body) => request_body::read_at_most(body, exchange, max_bytes).await,
+        Some(body) => request_body::read(body, exchange, max_bytes, context.shared.body_timeout).await,
         None => Ok(Bytes::new()),
     };
     let body = match read {

@@ -179,6 +179,8 @@ impl Session {
             }
             Packet::Pong(_) if self.version == Version::V4 => {
                 heartbeat.answered(Instant::now());
+                // The next ping may be due before the answer was.
+                self.changed.notify_one();
                 None
             }
             Packet::Ping(_) | Packet::Pong(_) => Some(Fault::Packet),
