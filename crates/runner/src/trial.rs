@@ -454,14 +454,14 @@ impl Sum<'_> {
         let receivers = |publish: &Publish| if publish.each_of.is_none() { clients } else { 1 };
         let (planned_messages, sent_messages) = match &self.script.publish {
             Some(publish) => {
-                (self.script.deliveries(self.order.cell.clients, in_window) / receivers(publish), self.report.published_in_window)
+                (self.script.deliveries(self.order.cell.clients, in_window) / receivers(publish), self.report.published.in_window)
             }
             None if closed_loop => (self.clients.sent_in_window, self.clients.sent_in_window),
             None => (self.script.sends(self.order.cell.clients, in_window), self.clients.sent_in_window),
         };
         // Of a stream of each client's own every message has one receiver, so there are as many as deliveries.
         let halves = histograms.get("delivery").and_then(|intervals| stationarity::halves(intervals, planned_messages));
-        let senders = [("publisher", &self.report.departures), ("clients", &self.clients.departures)];
+        let senders = [("publisher", &self.report.published.departures), ("clients", &self.clients.departures)];
         let departures = senders.into_iter().filter_map(|(sender, seen)| Some((sender.to_string(), seen.summary()?))).collect();
         let injected = self.script.publish.as_ref().filter(|publish| !publish.faults.is_none());
         let injected = injected.map(|publish| self.report.injected.times(receivers(publish)));
@@ -484,7 +484,7 @@ impl Sum<'_> {
             clients_held: self.clients.connected - self.clients.ended,
             planned_messages,
             sent_messages,
-            missed_ticks: self.report.missed_ticks + self.clients.missed_sends,
+            missed_ticks: self.report.published.missed_ticks + self.clients.missed_sends,
             missed_polls: self.clients.missed_polls,
             planned_polls: self.clients.planned_polls,
             accounting,
@@ -599,7 +599,7 @@ impl Sum<'_> {
             tagged.insert("upload".into(), vec![upload]);
             tagged.insert("upload_service".into(), vec![upload_service]);
         }
-        tagged.insert("publish_lag".into(), vec![std::mem::take(&mut self.report.publish_lag)]);
+        tagged.insert("publish_lag".into(), vec![std::mem::take(&mut self.report.published.lag)]);
         tagged.insert("pacer_lag".into(), vec![std::mem::take(&mut self.clients.pacer_lag)]);
         for (stage, histogram) in std::mem::take(&mut self.clients.setup) {
             tagged.insert(stage, vec![histogram]);
