@@ -327,11 +327,12 @@ async fn open_loop<S: Connect>(mut session: S, mut context: Context) -> (S, Resu
                             () = &mut closing => break Ok(()),
                             again = Box::pin(connect_again(&session, &context, come_back)) => again,
                         };
+                        let resumes = session.cursor().is_some();
                         match again {
                             Ok(again) => session = again,
                             Err(error) => break Err(error),
                         }
-                        recovery.back(now_ns(), &mut shared.recorder.borrow_mut());
+                        recovery.back(now_ns(), resumes, &mut shared.recorder.borrow_mut());
                     }
                 }
             }

@@ -21,7 +21,7 @@ use tokio::task::LocalSet;
 use wirecost_model::control::{Begin, Publish as Plan};
 use wirecost_model::dialect::{self, Publish, Recipe};
 use wirecost_model::schedule::Schedule;
-use wirecost_model::{DepartureWatch, Departures, Envelope, Histogram};
+use wirecost_model::{DepartureWatch, Envelope, Published};
 use wirecost_probe::clock::now_ns;
 
 use crate::client::{Connect, Context, Shared, Stage};
@@ -48,33 +48,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long the last message may take to be handed over at the end.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// What was published.
-#[derive(Debug, Default)]
-pub struct Published {
-    /// Messages, over all streams, without probes.
-    pub messages: u64,
-    /// Of these, due in the measured window.
-    pub in_window: u64,
-    /// Sent − due of those in the window, ns.
-    pub lag: Histogram,
-    /// Due times at which the message before was still being published.
-    pub missed_ticks: u64,
-    /// How messages left, against the plan.
-    pub departures: Departures,
-    /// By text.
-    pub errors: BTreeMap<String, u64>,
-}
-
-impl Published {
-    fn add(&mut self, other: Published) {
-        self.messages += other.messages;
-        self.in_window += other.in_window;
-        self.lag.merge(&other.lag);
-        self.missed_ticks += other.missed_ticks;
-        self.departures.merge(other.departures);
-        other.errors.into_iter().for_each(|(text, count)| *self.errors.entry(text).or_default() += count);
-    }
-}
+/// What was published, without probes, and what went wrong, by text.
+type Outcome = (Published, BTreeMap<String, u64>);
 
 /// Why nothing can be published.
 #[derive(Debug, thiserror::Error)]
@@ -102,7 +77,7 @@ pub struct Publisher {
     words: Vec<mpsc::UnboundedSender<Word>>,
     told: sync::Receiver<Result<(), String>>,
     stop: watch::Sender<Stage>,
-    thread: JoinHandle<std::io::Result<Published>>,
+    thread: JoinHandle<std::io::Result<Outcome>>,
 }
 
 impl Publisher {
@@ -144,11 +119,13 @@ impl Publisher {
                         tokio::task::spawn_local(lane.live(words))
                     })
                     .collect();
-                let mut all = Published::default();
+                let (mut all, mut errors) = Outcome::default();
                 for task in tasks {
-                    all.add(task.await.unwrap_or_default());
+                    let (published, error) = task.await.unwrap_or_default();
+                    all.merge(published);
+                    error.into_iter().for_each(|text| *errors.entry(text).or_default() += 1);
                 }
-                Ok(all)
+                Ok((all, errors))
             })
         })?;
         let publisher = Publisher { words, told, stop, thread };
@@ -184,19 +161,19 @@ impl Publisher {
         self.words.iter().for_each(|lane| _ = lane.send(Word::Begin(begin.clone())));
     }
 
-    /// Ends it, and tells what was published.
-    pub fn finish(self) -> Published {
+    /// Ends it, and tells what was published, without probes, and what went wrong, by text.
+    pub fn finish(self) -> (Published, BTreeMap<String, u64>) {
         self.stop.send_replace(Stage::Closing);
         match self.thread.join() {
-            Ok(Ok(published)) => published,
+            Ok(Ok(outcome)) => outcome,
             Ok(Err(error)) => failed(format!("the publisher could not run: {error}")),
             Err(_) => failed("the publisher panicked".into()),
         }
     }
 }
 
-fn failed(text: String) -> Published {
-    Published { errors: BTreeMap::from([(text, 1)]), ..Published::default() }
+fn failed(text: String) -> Outcome {
+    (Published::default(), BTreeMap::from([(text, 1)]))
 }
 
 /// A way into the server.
@@ -227,23 +204,23 @@ impl Lane {
         Lane { context, recipe, plan: plan.clone(), streams, tell, published: Published::default(), watch: None }
     }
 
-    async fn live(mut self, mut words: mpsc::UnboundedReceiver<Word>) -> Published {
+    async fn live(mut self, mut words: mpsc::UnboundedReceiver<Word>) -> (Published, Option<String>) {
         let connected = self.connect().await;
         let _ = self.tell.send(connected.as_ref().map(drop).map_err(ToString::to_string));
-        let Ok(mut way) = connected else { return self.published };
+        let Ok(mut way) = connected else { return Default::default() };
         let mut stage = self.context.stage.clone();
         let result = tokio::select! { biased;
             result = self.follow(&mut way, &mut words) => result,
             // A message that is under way has been sent, and may be confirmed yet: clients may have it before we know.
             () = async { stopped(&mut stage).await; tokio::time::sleep(FAREWELL).await } => Ok(()),
         };
-        if let Err(error) = result {
-            let _ = self.tell.send(Err(error.to_string()));
-            self.published.errors.insert(format!("publisher: {error}"), 1);
+        let error = result.err().map(|error| error.to_string());
+        if let Some(text) = &error {
+            let _ = self.tell.send(Err(text.clone()));
         }
         let _ = tokio::time::timeout(FAREWELL, way.close()).await;
         self.published.departures = self.watch.take().map(DepartureWatch::seen).unwrap_or_default();
-        self.published
+        (self.published, error.map(|text| format!("publisher: {text}")))
     }
 
     async fn connect(&self) -> Result<Way, TransportError> {
@@ -311,10 +288,8 @@ impl Lane {
             self.watch.iter_mut().for_each(|watch| watch.sent(due_ns, sent_ns));
             due.extend(schedule.next().filter(|&offset| offset < begin.window_to_ns).map(|offset| Reverse((offset, n))));
             self.hand_over(way, stream, envelope.to_vec(self.plan.payload_bytes).into()).await?;
-            self.published.messages += 1;
+            self.published.sent(due_ns, sent_ns, begin);
             if begin.in_window(due_ns) {
-                self.published.in_window += 1;
-                self.published.lag.record(sent_ns.saturating_sub(due_ns));
                 self.published.missed_ticks += u64::from(before_ns > due_ns);
             }
             before_ns = now_ns();

@@ -25,6 +25,8 @@ struct Gap {
     /// Sequence numbers from the first that had not come before it to the first that came after it.
     sequences: Range<u64>,
     back_ns: Option<u64>,
+    /// The new session has asked for what came meanwhile.
+    resumes: bool,
     has_first: bool,
     is_live: bool,
 }
@@ -34,14 +36,16 @@ impl Recovery {
     pub fn lost(&mut self, check: &StreamCheck, recorder: &mut Recorder) {
         recorder.recovery.interrupted += 1;
         let sequences = check.next()..u64::MAX;
-        self.gaps.push(Gap { sequences, back_ns: None, has_first: false, is_live: false });
+        self.gaps.push(Gap { sequences, back_ns: None, resumes: false, has_first: false, is_live: false });
     }
 
-    /// There is another.
-    pub fn back(&mut self, now_ns: u64, recorder: &mut Recorder) {
+    /// There is another. `resumes`: it goes on where the lost one was. One that does not recovers nothing: what comes between the
+    /// moment at which the server takes it on and that at which it is ready was never missed.
+    pub fn back(&mut self, now_ns: u64, resumes: bool, recorder: &mut Recorder) {
         recorder.recovery.reconnected += 1;
         if let Some(gap) = self.gaps.last_mut() {
             gap.back_ns = Some(now_ns);
+            gap.resumes = resumes;
         }
     }
 
@@ -58,7 +62,7 @@ impl Recovery {
             recorder.setup(RECOVERY, since_cut_ns);
         }
         if envelope.sent_ns < back_ns {
-            recorder.recovery.recovered += 1;
+            recorder.recovery.recovered += u64::from(gap.resumes);
         } else {
             gap.is_live = true;
             recorder.setup(CAUGHT_UP, since_cut_ns);
@@ -81,13 +85,15 @@ mod tests {
     fn what_came_late_and_what_never_came_are_told_apart() {
         let cut = Some(Cut { at_ns: 500, per_10_000: 10_000 });
         let begin = Begin { start_ns: 1000, window_from_ns: 0, window_to_ns: 9000, publish: None, relay_rooms: None, cut };
-        let (mut recovery, mut recorder, mut check) = (Recovery::default(), Recorder::default(), StreamCheck::default());
+        let (mut recovery, mut recorder) = (Recovery::default(), Recorder::default());
         recorder.begin(&begin);
-        for sequence in 0..5 {
-            check.see(sequence);
-        }
-        recovery.lost(&check, &mut recorder);
-        recovery.back(2000, &mut recorder);
+        let check_up_to = |end| {
+            let mut check = StreamCheck::default();
+            (0..end).for_each(|sequence| _ = check.see(sequence));
+            check
+        };
+        recovery.lost(&check_up_to(5), &mut recorder);
+        recovery.back(2000, true, &mut recorder);
         let message = |sequence, sent_ns| Envelope { stream: 0, sequence, due_ns: sent_ns, sent_ns };
         // 5 and 6 have gone; 7 was sent meanwhile, 8 afterwards.
         assert_eq!(recovery.message(&message(7, 1900), 2100, Some(&begin), &mut recorder), 2);
@@ -98,5 +104,13 @@ mod tests {
         let seen = recorder.recovery;
         assert_eq!((seen.interrupted, seen.reconnected, seen.recovered), (1, 1, 1));
         assert_eq!((recorder.setup["recovery"].max_ns(), recorder.setup["caught_up"].max_ns()), (Some(600), Some(800)));
+
+        // A session that knows nothing of the one before: 10 has gone, and 11 came while it was getting ready.
+        recovery.lost(&check_up_to(10), &mut recorder);
+        recovery.back(4000, false, &mut recorder);
+        assert_eq!(recovery.message(&message(11, 3900), 4100, Some(&begin), &mut recorder), 1);
+        assert_eq!(recovery.message(&message(12, 4200), 4300, Some(&begin), &mut recorder), 0);
+        assert!(recovery.excuses(10) && !recovery.excuses(11));
+        assert_eq!((recorder.recovery.reconnected, recorder.recovery.recovered), (2, 1));
     }
 }

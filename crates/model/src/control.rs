@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::accounting::Accounting;
-use crate::departures::Departures;
+use crate::departures::Published;
 use crate::faults::{Faults, Injected};
 use crate::histogram::Histogram;
 use crate::ledger::Counters;
@@ -137,17 +137,8 @@ pub struct Reading {
 pub struct ServerReport {
     /// The last reading: every connection closed and counted.
     pub reading: Reading,
-    /// Messages published, over all streams.
-    pub published: u64,
-    /// Of these, due in the measured window.
-    pub published_in_window: u64,
-    /// How late each publish was (sent − due), ns, in the window.
-    pub publish_lag: Histogram,
-    /// Due times at which the one before was still being published.
-    pub missed_ticks: u64,
-    /// How messages left, against the plan.
-    #[serde(default)]
-    pub departures: Departures,
+    /// Messages of the publisher.
+    pub published: Published,
     /// Messages that were interfered with, by fault, over all streams and phases.
     #[serde(default)]
     pub injected: Injected,

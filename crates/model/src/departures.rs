@@ -70,6 +70,41 @@ pub struct DepartureSummary {
     pub gap_distance: Option<f64>,
 }
 
+/// What a publisher has published, the server's own or one that feeds a server which is not ours.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Published {
+    /// Messages, over all streams.
+    pub messages: u64,
+    /// Of these, due in the measured window.
+    pub in_window: u64,
+    /// Sent − due of those in the window, ns.
+    pub lag: Histogram,
+    /// Due times at which the message before was still being published.
+    pub missed_ticks: u64,
+    /// How messages left, against the plan.
+    pub departures: Departures,
+}
+
+impl Published {
+    /// Adds what another has published.
+    pub fn merge(&mut self, other: Published) {
+        self.messages += other.messages;
+        self.in_window += other.in_window;
+        self.lag.merge(&other.lag);
+        self.missed_ticks += other.missed_ticks;
+        self.departures.merge(other.departures);
+    }
+
+    /// A message was published.
+    pub fn sent(&mut self, due_ns: u64, sent_ns: u64, begin: &Begin) {
+        self.messages += 1;
+        if begin.in_window(due_ns) {
+            self.in_window += 1;
+            self.lag.record(sent_ns.saturating_sub(due_ns));
+        }
+    }
+}
+
 /// Notes the sendings of one sender, in the order in which they are made.
 #[derive(Debug)]
 pub struct DepartureWatch {

@@ -492,7 +492,9 @@ mod tests {
         // 10,000 parked polls were given up at once; seen.
         let seen = InterfaceAccount { ledger_control_retransmits: 1, ..stray(69, 3160, 35) };
         assert!(seen.is_explained_by_stray_resets());
-        assert!(!InterfaceAccount { ledger_control_retransmits: 0, retransmitted_segments: 1, ..seen }.is_explained_by_stray_resets());
+        assert!(
+            !InterfaceAccount { ledger_control_retransmits: 0, retransmitted_segments: 1, ..seen }.is_explained_by_stray_resets()
+        );
         for account in [stray(2, 92, 0), stray(2, 104, 1), stray(4, 196, 1), stray(0, 0, 1), stray(0, 12, 3)] {
             assert!(!account.is_explained_by_stray_resets(), "{account:?}");
         }

@@ -42,7 +42,7 @@ pub mod transport;
 pub mod units;
 
 pub use accounting::{Accounting, Recovery, StreamCheck, Verdict as StreamVerdict};
-pub use departures::{DepartureSummary, DepartureWatch, Departures};
+pub use departures::{DepartureSummary, DepartureWatch, Departures, Published};
 pub use envelope::Envelope;
 pub use faults::{Faults, Injected};
 pub use histogram::Histogram;

@@ -113,20 +113,42 @@ pub fn trimmed(value: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
 }
 
-/// A ratio: `3.20×` for times as much, `÷3.20` for that part of it. Both ways the number is at least 1, so that a part of a
-/// thousandth is as easily read as a thousandfold.
-pub fn ratio(value: f64) -> String {
-    // What rounds to 1 is neither more nor less.
-    if value >= 0.995 { format!("{}×", number(value.max(1.0))) } else { format!("÷{}", number(1.0 / value)) }
+/// Decimals of a ratio: three digits, of which two decimals are enough from a fifth up.
+fn ratio_decimals(value: f64) -> usize {
+    match value {
+        v if v >= 0.2 => decimals(v).min(2),
+        // However small it is; nothing that is measured is smaller than this.
+        v if v > 1e-9 => (2.0 - v.log10().floor()) as usize,
+        _ => 2,
+    }
 }
 
-/// A ratio with its interval: `3.20× (3.10–3.40)`, `÷3.20 (3.10–3.40)`; the ratio alone without one.
+/// A ratio in tables and charts: `3.20×`, `0.31×`, `0.00472×`. Always times as much, so that the number and its interval are
+/// read the same way on both sides of 1.
+pub fn ratio(value: f64) -> String {
+    format!("{}×", fixed(value, ratio_decimals(value)))
+}
+
+/// A ratio with its interval: `3.20× (3.10–3.40)`, `0.31× (0.29–0.32)`; the ratio alone without one.
 pub fn ratio_with_interval(value: f64, interval: Option<[f64; 2]>) -> String {
-    let Some([low, high]) = interval else { return ratio(value) };
-    let [size, low, high] = if value >= 0.995 { [value, low, high] } else { [1.0 / value, 1.0 / high, 1.0 / low] };
-    // As many decimals for the ends as for the ratio, so that the three compare at a glance.
-    let d = decimals(size);
-    format!("{} ({}–{})", ratio(value), fixed(low, d), fixed(high, d))
+    ratio(value) + &interval_of_ratio(value, interval)
+}
+
+/// The same in a sentence: `3.20 times (3.10–3.40)`, before "as much".
+pub fn times(value: f64, interval: Option<[f64; 2]>) -> String {
+    format!("{} times{}", fixed(value, ratio_decimals(value)), interval_of_ratio(value, interval))
+}
+
+/// As many decimals for the ends as for the ratio, so that the three compare at a glance.
+fn interval_of_ratio(value: f64, interval: Option<[f64; 2]>) -> String {
+    let d = ratio_decimals(value);
+    interval.map_or(String::new(), |[low, high]| format!(" ({}–{})", fixed(low, d), fixed(high, d)))
+}
+
+/// A tick of an axis of ratios: `0.5×`, `10×`.
+pub fn ratio_tick(value: f64) -> String {
+    let text = fixed(value, ratio_decimals(value));
+    if text.contains('.') { format!("{}×", text.trim_end_matches('0').trim_end_matches('.')) } else { format!("{text}×") }
 }
 
 /// A share: `12 %`, `0.3 %`.
@@ -276,7 +298,13 @@ mod tests {
         assert_eq!(bytes(12_440.0), "12.4 kB");
         assert_eq!(bytes_tick(10_000.0), "10 kB");
         assert_eq!(ratio_with_interval(3.2, Some([3.1, 3.404])), "3.20× (3.10–3.40)");
-        assert_eq!(ratio_with_interval(0.0005, Some([0.00048, 0.00052])), "÷2,000 (1,923–2,083)");
+        assert_eq!(ratio_with_interval(0.746, Some([0.709, 0.764])), "0.75× (0.71–0.76)");
+        assert_eq!(ratio_with_interval(0.0005, Some([0.00048, 0.00052])), "0.000500× (0.000480–0.000520)");
+        assert_eq!(ratio_with_interval(0.101, Some([0.098, 0.104])), "0.101× (0.098–0.104)");
+        assert_eq!((ratio(0.996), ratio(1314.2), ratio(0.0)), ("1.00×".into(), "1,314×".into(), "0.00×".into()));
+        assert_eq!(times(1.336, Some([1.31, 1.38])), "1.34 times (1.31–1.38)");
+        assert_eq!(times(1314.2, None), "1,314 times");
+        assert_eq!([0.001, 0.05, 0.5, 1.0, 20.0].map(ratio_tick), ["0.001×", "0.05×", "0.5×", "1×", "20×"]);
         assert_eq!(ratio_with_interval(1.5, None), "1.50×");
         assert_eq!(percent(0.283), "28 %");
         assert_eq!(percent(0.0031), "0.3 %");

@@ -121,8 +121,8 @@ fn rest(record: &Record, ranking: &Ranking<'_>, verb: &str, as_what: &str) -> St
     let best = ranking.places[0].median;
     let amount = |place: &Place<'_>| match &place.to_best {
         // A mean over few pairs may put places in another order than their medians do; without interval these are shown.
-        _ if !ranking.is_judged() && best > 0.0 => format!("{} {as_what}", format::ratio(place.median / best)),
-        Some((ratio, _)) => format!("{} {as_what}", format::ratio_with_interval(ratio.ratio, ratio.interval)),
+        _ if !ranking.is_judged() && best > 0.0 => format!("{} {as_what}", format::times(place.median / best, None)),
+        Some((ratio, _)) => format!("{} {as_what}", format::times(ratio.ratio, ratio.interval)),
         None => place.shown(ranking.metric),
     };
     match places.as_slice() {
@@ -202,7 +202,7 @@ fn trade_sentence(record: &Record, fastest: &Ranking<'_>, lightest: &Ranking<'_>
     let (fast, light) = (&fastest.places[0], &lightest.places[0]);
     let of = |ranking: &Ranking<'_>, cell: &Cell| {
         let place = ranking.places.iter().find(|place| place.cell.index == cell.index)?;
-        place.to_best.as_ref().map(|(ratio, _)| format::ratio_with_interval(ratio.ratio, ratio.interval))
+        place.to_best.as_ref().map(|(ratio, _)| format::times(ratio.ratio, ratio.interval))
     };
     match (of(lightest, fast.cell), of(fastest, light.cell)) {
         (Some(bytes), Some(time)) => format!(
@@ -223,14 +223,14 @@ fn poll_sentence(record: &Record, group: &Group) -> Option<String> {
     }
     let between = |metric: &str, a: &Cell, b: &Cell| {
         let ratio = ratio::between(&record.plan, &record.trials, Metric::named(metric)?, a, b)?;
-        Some(format::ratio_with_interval(ratio.ratio, ratio.interval))
+        Some(format::times(ratio.ratio, ratio.interval))
     };
     let sooner = between("delivery_p50_ns", seldom, often)?;
-    let bytes = between("wire_bytes_per_client_s", often, seldom)?;
+    let bytes = between("wire_bytes_per_message", often, seldom)?;
     let empty = estimate(record, often.index, "empty_fraction")
         .map(|share| format!("; {} of its polls bring nothing", format::percent(share)));
     Some(format!(
-        "Polling every {} instead of every {} delivers {sooner} sooner and puts {bytes} as much on the wire{}.",
+        "Polling every {} instead of every {} delivers {sooner} as fast and puts {bytes} as much on the wire{}.",
         format::spaced(&often.config.interval?.to_string()),
         format::spaced(&seldom.config.interval?.to_string()),
         empty.unwrap_or_default()
@@ -316,9 +316,12 @@ pub fn void_banner(record: &Record) -> Option<String> {
         })
         .map(|cell| view::full_title(&record.plan, cell))
         .collect();
-    let (are, their) = if void.len() == 1 { ("is", "its") } else { ("are", "their") };
+    let (are, they, them) = if void.len() == 1 { ("is", "it", "it") } else { ("are", "they", "them") };
     let all = format::plural(record.trials.len() as u64, "trial");
-    let head = format!("{} of {all} {are} void: a check of validity failed, and {their} numbers count for nothing.", void.len());
+    let head = format!(
+        "{} of {all} {are} void: {they} failed a validity check, and no number of this report is computed from {them}.",
+        void.len()
+    );
     Some(if lost.is_empty() { head } else { format!("{head} Nothing is left of {}.", format::list(&lost)) })
 }
 

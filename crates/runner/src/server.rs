@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use wirecost_loadgen::books::Books;
-use wirecost_loadgen::publisher::{Published, Publisher, PublisherError};
+use wirecost_loadgen::publisher::{Publisher, PublisherError};
 use wirecost_loadgen::workload::Script;
 use wirecost_loadgen::{Foreign, Target};
 use wirecost_model::control::{Begin, Reading, ServerReport, TrialOrder};
@@ -172,8 +172,7 @@ impl Server {
 
 impl Other {
     fn stop(mut self) -> Left {
-        let Published { messages, in_window, lag, missed_ticks, departures, errors } =
-            self.publisher.map(Publisher::finish).unwrap_or_default();
+        let (published, errors) = self.publisher.map(Publisher::finish).unwrap_or_default();
         self.process.read();
         // Most connections end while the server is there to end them; the rest does with it.
         let deadline = std::time::Instant::now() + CLOSE_WITHIN;
@@ -183,15 +182,7 @@ impl Other {
         self.process.stop();
         let counters = self.foreign.books.finish(CLOSE_WITHIN);
         let publisher = self.publishers_books.finish(CLOSE_WITHIN);
-        let report = ServerReport {
-            reading: Reading { counters, ..self.process.last() },
-            published: messages,
-            published_in_window: in_window,
-            publish_lag: lag,
-            missed_ticks,
-            departures,
-            ..ServerReport::default()
-        };
+        let report = ServerReport { reading: Reading { counters, ..self.process.last() }, published, ..ServerReport::default() };
         Left { report, words: self.process.lines(), publisher: Some(publisher), errors }
     }
 }

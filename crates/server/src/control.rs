@@ -188,7 +188,8 @@ mod tests {
             report(&mut events)
         });
         ended.unwrap();
-        assert_eq!((report.published, report.published_in_window, report.publish_lag.count()), (20, 20, 20));
+        let published = report.published;
+        assert_eq!((published.messages, published.in_window, published.lag.count()), (20, 20, 20));
         let counters = report.reading.counters;
         assert!(counters.connections > 0 && counters.connections == counters.requests);
         assert_eq!(report.reading.open_connections, 0);

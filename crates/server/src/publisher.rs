@@ -11,7 +11,7 @@ use bytes::Bytes;
 use wirecost_model::control::Begin;
 use wirecost_model::envelope::{MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES};
 use wirecost_model::schedule::Schedule;
-use wirecost_model::{DepartureWatch, Departures, Envelope, Histogram, Injected};
+use wirecost_model::{DepartureWatch, Envelope, Injected, Published};
 use wirecost_probe::clock;
 
 use crate::fan_out::FanOut;
@@ -38,28 +38,14 @@ pub enum PublisherError {
     Thread(#[from] std::io::Error),
 }
 
-/// What was published.
-#[derive(Debug, Default)]
-pub struct Published {
-    /// Messages, over all streams.
-    pub messages: u64,
-    /// Of these, due in the measured window.
-    pub in_window: u64,
-    /// Sent − due of those in the window, ns.
-    pub lag: Histogram,
-    /// Due times at which the message before was still being published.
-    pub missed_ticks: u64,
-    /// How messages left, against the plan.
-    pub departures: Departures,
-    /// What was made to go wrong, messages.
-    pub injected: Injected,
-}
+/// What was published, and what of it was made to go wrong.
+type Outcome = (Published, Injected);
 
 /// A publisher at work.
 #[derive(Debug)]
 pub struct Publisher {
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<Published>,
+    thread: JoinHandle<Outcome>,
 }
 
 /// One sequence of messages and its room.
@@ -87,8 +73,9 @@ impl Publisher {
         Ok(Publisher { stop, thread })
     }
 
-    /// Ends it, within 50 ms and the message that is being published, and tells what was published. Blocks.
-    pub fn finish(self) -> Published {
+    /// Ends it, within 50 ms and the message that is being published, and tells what was published and what of it was made to
+    /// go wrong. Blocks.
+    pub fn finish(self) -> (Published, Injected) {
         self.stop.store(true, Ordering::Relaxed);
         // A panic there is a bug; its message is on stderr, and the rest of the report is still worth having.
         self.thread.join().unwrap_or_default()
@@ -111,9 +98,9 @@ fn streams(begin: &Begin, hub: &Hub) -> Result<Vec<Stream>, PublisherError> {
 }
 
 /// The thread: the earliest due time of all streams, again and again.
-fn publish(begin: &Begin, mut streams: Vec<Stream>, mut outlet: Outlet, stop: &AtomicBool) -> Published {
+fn publish(begin: &Begin, mut streams: Vec<Stream>, mut outlet: Outlet, stop: &AtomicBool) -> Outcome {
     let mut published = Published::default();
-    let Some(plan) = &begin.publish else { return published };
+    let Some(plan) = &begin.publish else { return Outcome::default() };
     // Refused nowhere that is known; the lag would show it.
     let _ = clock::set_timer_slack_ns(1);
     let end_ns = begin.start_ns.saturating_add(begin.window_to_ns);
@@ -139,21 +126,16 @@ fn publish(begin: &Begin, mut streams: Vec<Stream>, mut outlet: Outlet, stop: &A
         let envelope = Envelope { stream: stream.number, sequence: stream.sequence, due_ns, sent_ns };
         let payload = Bytes::from(envelope.to_vec(plan.payload_bytes));
         outlet.put(stream.number, stream.sequence, &stream.room, payload, sent_ns);
-        published.messages += 1;
+        published.sent(due_ns, sent_ns, begin);
         watch.sent(due_ns, sent_ns);
-        if begin.in_window(due_ns) {
-            published.in_window += 1;
-            published.lag.record(sent_ns.saturating_sub(due_ns));
-        }
         stream.sequence += 1;
         if let Some(next_ns) = due_of(stream) {
             due.push(Reverse((next_ns, at)));
         }
     }
     published.departures = watch.seen();
-    published.injected =
-        outlet.end(|number| streams.iter().find(|stream| stream.number == number).map(|stream| stream.room.clone()));
-    published
+    let injected = outlet.end(|number| streams.iter().find(|stream| stream.number == number).map(|stream| stream.room.clone()));
+    (published, injected)
 }
 
 /// Waits for a due time; `false` if it was stopped meanwhile.
@@ -196,7 +178,7 @@ mod tests {
     fn run_to_the_end(begin: &Begin) -> (Arc<Hub>, Published) {
         let hub = Hub::new(HubOptions::default());
         let publisher = Publisher::start(begin.clone(), &hub, Arc::default()).unwrap();
-        let published = publisher.thread.join().unwrap();
+        let (published, _) = publisher.thread.join().unwrap();
         (hub, published)
     }
 
@@ -252,7 +234,7 @@ mod tests {
         long.start_ns += 3_600_000_000_000;
         let hub = Hub::new(HubOptions { max_rooms: 2, ..HubOptions::default() });
         let publisher = Publisher::start(long, &hub, Arc::default()).unwrap();
-        assert_eq!(publisher.finish().messages, 0);
+        assert_eq!(publisher.finish().0.messages, 0);
         let start = |begin| Publisher::start(begin, &hub, Arc::default()).unwrap_err();
         assert!(matches!(start(begin(None, Arrivals::Periodic, 31)), PublisherError::PayloadSize(31)));
         assert!(matches!(start(begin(Some(9), Arrivals::Periodic, 32)), PublisherError::Room(HubError::TooManyRooms(2))));

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use wirecost_model::control::{Begin, Reading, Ready, ServerReport};
 use wirecost_model::ledger::Counters;
+use wirecost_model::{Injected, Published};
 use wirecost_probe::{clock, process};
 
 use crate::accept;
@@ -21,7 +22,7 @@ use crate::hub::{Hub, HubOptions};
 use crate::ingest::Ingest;
 use crate::metering::Metering;
 use crate::options::{ServerError, ServerOptions};
-use crate::publisher::{Published, Publisher, PublisherError};
+use crate::publisher::{Publisher, PublisherError};
 use crate::tls::TlsSetup;
 use crate::transport::socket_io::Engine;
 
@@ -219,24 +220,20 @@ impl Desk {
         self.shared.engine.budget.taken_bytes()
     }
 
-    fn stop_publishing(&self) -> Published {
+    fn stop_publishing(&self) -> (Published, Injected) {
         match std::mem::replace(&mut *self.publishing(), Publishing::Done) {
             Publishing::Now(publisher) => publisher.finish(),
-            Publishing::NotYet | Publishing::Done => Published::default(),
+            Publishing::NotYet | Publishing::Done => Default::default(),
         }
     }
 
-    fn report(&self, published: Published) -> ServerReport {
+    fn report(&self, (published, injected): (Published, Injected)) -> ServerReport {
         let Shared { hub, ingest, metering, .. } = &*self.shared;
         let uploaded = ingest.uploaded();
         ServerReport {
             reading: self.reading(),
-            published: published.messages,
-            published_in_window: published.in_window,
-            publish_lag: published.lag,
-            missed_ticks: published.missed_ticks,
-            departures: published.departures,
-            injected: published.injected,
+            published,
+            injected,
             upload: uploaded.latency,
             upload_service: uploaded.service,
             upload_accounting: uploaded.accounting,

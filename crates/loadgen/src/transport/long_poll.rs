@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use super::Downlink;
-use super::short_poll::{Cursor, Exchange};
+use super::rounds::Exchange;
+use super::short_poll::Cursor;
 use crate::client::Context;
 use crate::session::{Delivery, TransportError};
 use crate::stack::Http;

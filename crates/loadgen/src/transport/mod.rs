@@ -6,6 +6,7 @@ pub mod http_stream;
 pub mod long_poll;
 pub mod null;
 pub mod posts;
+mod rounds;
 pub mod short_poll;
 pub mod socket_io;
 pub mod sse;

@@ -1,23 +1,18 @@
 //! Short polling: GET with a cursor at an interval. 200 brings a batch, 204 or 304 brings nothing.
 
 use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
 use wirecost_model::scenario::EmptyAnswer;
 
 use super::Downlink;
+use super::rounds::{Exchange, Rounds};
 use crate::client::Context;
-use crate::pacer::Ticker;
 use crate::session::{Delivery, TransportError};
 use crate::stack::{Answer, Http, MAX_BODY_BYTES};
 use crate::workload::ROOM_SEPARATOR;
 use wirecost_wire::batch::Batch;
-
-/// A GET under way; kept in the poller so that dropping `next` does not cut it off.
-pub(super) type Exchange = Pin<Box<dyn Future<Output = Result<Answer, TransportError>>>>;
 
 /// What a poller of either kind knows: where it is in the stream, and what has come but was not taken yet.
 pub(super) struct Cursor {
@@ -86,8 +81,7 @@ pub(crate) struct ShortPoll {
     conditional: bool,
     etag: Option<String>,
     context: Context,
-    ticker: Option<Ticker>,
-    under_way: Option<Exchange>,
+    rounds: Rounds,
 }
 
 impl ShortPoll {
@@ -108,7 +102,7 @@ impl Downlink for ShortPoll {
     async fn connect(context: &Context, http: Http, room: String) -> Result<Self, TransportError> {
         let cursor = Cursor::find(context, &http, &room).await?;
         let conditional = context.target.arm.empty == EmptyAnswer::NotModified;
-        Ok(ShortPoll { http, room, cursor, conditional, etag: None, context: context.clone(), ticker: None, under_way: None })
+        Ok(ShortPoll { http, room, cursor, conditional, etag: None, context: context.clone(), rounds: Rounds::default() })
     }
 
     async fn next(&mut self) -> Result<Delivery, TransportError> {
@@ -116,25 +110,12 @@ impl Downlink for ShortPoll {
             if let Some(delivery) = self.cursor.pop() {
                 return Ok(delivery);
             }
-            if self.under_way.is_none() {
-                if self.ticker.is_none() {
-                    self.ticker = Some(self.context.ticker().await);
-                }
-                if let Some(ticker) = &mut self.ticker {
-                    ticker.tick().await;
-                }
-                self.under_way = Some(self.request());
+            if self.rounds.are_due(Some(&self.context)).await {
+                self.rounds.ask(self.request());
             }
-            if let Some(exchange) = &mut self.under_way {
-                let answer = exchange.await;
-                self.under_way = None;
-                if let Some(ticker) = &mut self.ticker {
-                    ticker.answered();
-                }
-                let answer = answer?;
-                self.etag = answer.etag.clone().or(self.etag.take());
-                self.cursor.take(answer)?;
-            }
+            let answer = self.rounds.answer().await?;
+            self.etag = answer.etag.clone().or(self.etag.take());
+            self.cursor.take(answer)?;
         }
     }
 
@@ -143,8 +124,6 @@ impl Downlink for ShortPoll {
     }
 
     async fn finish(self) {
-        if let Some(exchange) = self.under_way {
-            let _ = exchange.await;
-        }
+        self.rounds.finish().await;
     }
 }

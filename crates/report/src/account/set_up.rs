@@ -68,14 +68,15 @@ fn handshakes(trial: &Trial) -> Option<[f64; 2]> {
     any.then_some(counts)
 }
 
-/// The median time of a stage, ms; or in words why there is none: a client library that tells when it is ready and not how is sealed.
+/// The median time of a stage, ms; or in words why there is none: some client libraries tell when they are
+/// ready and nothing of the way there.
 fn time(record: &Record, cell: &Cell, tag: &str) -> String {
     let there = counting(cell.index, &record.trials).iter().any(|trial| trial.latencies.contains_key(tag));
     match median(record, cell, |trial| Some(trial.latencies.get(tag)?.quantile(0.5)? as f64)) {
         Some(ns) => format::number(ns / 1e6),
         None if there => "too few".into(),
         None if counting(cell.index, &record.trials).iter().any(|trial| trial.latencies.contains_key("connect_ready")) => {
-            "sealed".into()
+            "not shown".into()
         }
         None => "not measured".into(),
     }
@@ -116,7 +117,7 @@ pub fn table(record: &Record, group: &Group) -> Option<Table> {
 }
 
 /// What the table's words mean.
-pub const READING: &str = "Both directions, medians over trials. Bytes and segments are those of a connection in the phase in which clients connect; connections are those of the whole trial. Full and resumed handshakes are as the server negotiated them. Round trips until the first byte are what theory asks of a first connection. \"Sealed\": the client library does not show that stage; \"too few\": not ten samples lie beyond the median. Ready means that a message could come: for a poller after its first poll, whose answer is \"the rest\".";
+pub const READING: &str = "Both directions, medians over trials. Bytes and segments are those of a connection in the phase in which clients connect; connections are those of the whole trial. Full and resumed handshakes are as the server negotiated them. Round trips until the first byte are what theory asks of a first connection. \"Not shown\": this client library tells when it is ready, but not when that step was done; \"too few\": not ten samples lie beyond the median. Ready means that a message could come: for a poller after its first poll, whose answer is \"the rest\".";
 
 #[cfg(test)]
 mod tests {
@@ -142,7 +143,7 @@ mod tests {
             trial.ledger.phases.iter_mut().find(|p| p.phase == Phase::Steady).unwrap().counters.connections = 200;
         }
         let table = table(&record, &view::groups(&record.plan)[0]).unwrap();
-        assert_eq!(table.rows[0][7..], ["5.00", "50.0", "200", "3", "sealed", "sealed", "too few"]);
+        assert_eq!(table.rows[0][7..], ["5.00", "50.0", "200", "3", "not shown", "not shown", "too few"]);
         record.trials.clear();
         assert_eq!(super::table(&record, &view::groups(&record.plan)[0]), None);
     }

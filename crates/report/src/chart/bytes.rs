@@ -58,7 +58,7 @@ fn is_modelled(number: usize) -> bool {
     STACK[number].1.iter().all(|layer| layer.is_kernel())
 }
 
-/// One cell: bytes per message of each entry of the stack, medians over trials.
+/// One cell: bytes per message of each entry of the stack, in the median trial.
 struct Bar {
     title: String,
     void: bool,
@@ -101,7 +101,7 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
         ""
     };
     let reading = format!(
-        "All bytes of the measured window, both directions, divided by the messages delivered in it. Left absolute, right as share. Each part is a median over trials of its own, so a bar's sum may differ a little from the median of the sums.{hatched}"
+        "All bytes of the measured window, both directions, divided by the messages delivered in it. Left absolute, right as share. A bar is the median trial, or the mean of the two in the middle, so that its parts add up to the median over trials.{hatched}"
     );
     let id = format!("{prefix}bytes");
     let height = |size: Size| {

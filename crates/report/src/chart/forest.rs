@@ -57,7 +57,7 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
     let judged = blocks.iter().flat_map(|b| &b.rows).any(|(.., c)| c.interval.is_some());
     let title = if judged {
         format!(
-            "Of {all} comparisons with {baseline}, {} differ, {} are the same within 5 %, {} cannot be told",
+            "{all} comparisons with {baseline}: {} differ, {} the same within 5 %, {} not told apart",
             count(Verdict::Different),
             count(Verdict::Equivalent),
             count(Verdict::Inconclusive)
@@ -66,8 +66,8 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
         format!("Fewer than {} trials bear no interval: none of {all} ratios to {baseline} can be judged", ratio::LEAST_PAIRS)
     } + &at(&group);
     let reading = format!(
-        "Ratio to {baseline} (log): left of the line less, right of it more; less is better in all of these. Marks are the geometric mean over blocks, bars their 95 % intervals, the band is {} either way. Hollow marks cannot be told from 1.",
-        format::percent(ratio::MARGIN)
+        "Ratio to {baseline} (log): left of the line less, right of it more; less is better in all of these. Marks are the geometric mean over blocks, bars their 95 % intervals, the band is {} % either way. Hollow marks cannot be told from 1×.",
+        format::trimmed(ratio::MARGIN * 100.0)
     );
     let id = format!("{prefix}ratios");
     let height = |size: Size| {
@@ -92,23 +92,32 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
 fn paint(canvas: &Canvas<'_>, size: Size, blocks: &[Block<'_>]) {
     let widest = blocks.iter().flat_map(|b| &b.rows).map(|(_, title, _)| text_width(title, 12.5)).fold(0.0, f64::max);
     let left = if size.narrow { 4.0 } else { widest + 16.0 };
-    let right = canvas.width - if size.narrow { 8.0 } else { 150.0 };
+    let ratios = blocks.iter().flat_map(|b| &b.rows).map(|(.., c)| text_width(&ratio_text(c), 11.5)).fold(0.0, f64::max);
+    let right = canvas.width - if size.narrow { 8.0 } else { ratios + 16.0 };
     let frame = Frame { left, top: 4.0, right, bottom: canvas.height - 40.0 };
     let ends = blocks.iter().flat_map(|b| &b.rows).flat_map(|(.., c)| {
         let [low, high] = c.interval.unwrap_or([c.ratio, c.ratio]);
         [low, high, 1.0 / 1.2, 1.2]
     });
-    let Some(x) = Axis::logarithmic(ends, (frame.left, frame.right), tick) else { return };
+    let Some(x) = Axis::logarithmic(ends, (frame.left, frame.right), format::ratio_tick) else { return };
     frame.x_axis(canvas, &x.clone().thinned(52.0), "ratio (log)", true);
     canvas.rect((x.at(1.0 / (1.0 + ratio::MARGIN)), frame.top), (x.at(1.0 + ratio::MARGIN), frame.bottom), Ink::Band, 1.0);
     canvas.line(&[(x.at(1.0), frame.top), (x.at(1.0), frame.bottom)], Ink::Muted, 1.0);
+    // On a narrow screen names stand over the axes, whose lines must not cross them.
+    let clear = |name: &str, size: f64, middle: f64| {
+        canvas.rect((left, middle - 8.0), (left + text_width(name, size) + 4.0, middle + 8.0), Ink::Surface, 1.0);
+    };
     let mut y = 4.0;
     for block in blocks {
+        if size.narrow {
+            clear(block.metric.label, 13.5, y + 16.0);
+        }
         canvas.bold(block.metric.label, (if size.narrow { left } else { 0.0 }, y + 16.0), 12.5, Ink::Label, Anchor::Start);
         y += HEAD;
         for (cell, title, comparison) in &block.rows {
             let text = ratio_text(comparison);
             let middle = if size.narrow {
+                clear(title, 12.0, y + 6.0);
                 canvas.text(title, (left, y + 6.0), 12.0, Ink::Label, Anchor::Start);
                 canvas.text(&text, (canvas.width - 4.0, y + 6.0), 11.5, Ink::Label, Anchor::End);
                 y + 20.0
@@ -129,8 +138,4 @@ fn paint(canvas: &Canvas<'_>, size: Size, blocks: &[Block<'_>]) {
             y += if size.narrow { ROW + 14.0 } else { ROW };
         }
     }
-}
-
-fn tick(value: f64) -> String {
-    if value >= 0.999 { format!("{}×", format::trimmed(value)) } else { format!("÷{}", format::trimmed(1.0 / value)) }
 }

@@ -1,4 +1,4 @@
-//! The trade-off frontier: what a client costs the wire each second, against how long it waits for a message.
+//! The trade-off frontier: what a message costs the wire, against how long a client waits for it.
 
 use wirecost_model::scenario::Workload;
 use wirecost_model::{Cell, Record};
@@ -28,10 +28,8 @@ struct Point<'a> {
     theory_ns: Option<f64>,
 }
 
-/// In a closed loop the rate is a result, so bytes a second would say how fast it went and not what it cost.
-fn bytes_metric(cell: &Cell) -> &'static str {
-    if matches!(cell.workload, Workload::Echo(_)) { "wire_bytes_per_message" } else { "wire_bytes_per_client_s" }
-}
+/// The bytes of the table and of the verdict. By the second they would hang on how many messages a trial's window happened to get.
+const BYTES: &str = "wire_bytes_per_message";
 
 fn points<'a>(record: &'a Record, group: &Group) -> Vec<Point<'a>> {
     let floor = floor_ns(record, group).unwrap_or(0.0);
@@ -41,7 +39,7 @@ fn points<'a>(record: &'a Record, group: &Group) -> Vec<Point<'a>> {
             Some(Point {
                 cell,
                 title: view::title(&record.plan, cell),
-                bytes: estimate(record, cell.index, bytes_metric(cell)).filter(|b| *b > 0.0)?,
+                bytes: estimate(record, cell.index, BYTES).filter(|b| *b > 0.0)?,
                 p50_ns: estimate(record, cell.index, "delivery_p50_ns")?,
                 p99_ns: estimate(record, cell.index, "delivery_p99_ns"),
                 theory_ns: theory::expectation(cell).map(|e| e.p50_s * 1e9 + floor),
@@ -59,10 +57,10 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
     if points.len() < 2 {
         return Err(absent("fewer than two cells have both a latency and bytes"));
     }
-    let closed = bytes_metric(points[0].cell) == "wire_bytes_per_message";
     let noun = latency_noun(points[0].cell);
-    let x_name = if closed { "wire bytes per round trip (log)" } else { "wire bytes per client and second (log)" };
-    let title = title(record, &points) + &at(&group);
+    let per = if matches!(points[0].cell.workload, Workload::Echo(_)) { "round trip" } else { "message" };
+    let x_name = format!("wire bytes per {per} (log)");
+    let title = title(record, &points, per) + &at(&group);
     let pollers = points.iter().filter(|p| p.theory_ns.is_some() && p.cell.config.interval.is_some()).count();
     let joined = if pollers > 1 { " The line joins the intervals of short polling." } else { "" };
     let theory = if pollers > 0 { " Dotted: theory, half the interval and the floor." } else { "" };
@@ -76,13 +74,12 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
         &reading,
         |size| if size.narrow { 380.0 } else { 430.0 },
         |canvas, size| {
-            paint(canvas, size, record, &group, &points, x_name, noun);
+            paint(canvas, size, record, &group, &points, &x_name, noun);
         },
     );
-    let metric = Metric::named(bytes_metric(points[0].cell));
     let mut table = Table::new(vec![
         Column::words("arm"),
-        Column::numbers(metric.map_or("", |m| m.label), "B"),
+        Column::numbers(&format!("wire bytes per {per}"), "B"),
         Column::numbers(&format!("{noun} p50"), "ms"),
         Column::numbers("theory p50", "ms"),
         Column::numbers(&format!("{noun} p99"), "ms"),
@@ -94,7 +91,7 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
     Ok(Chart { id, title, reading, wide, narrow, table, notes: Vec::new() })
 }
 
-fn title(record: &Record, points: &[Point<'_>]) -> String {
+fn title(record: &Record, points: &[Point<'_>], per: &str) -> String {
     let least = |key: fn(&Point<'_>) -> f64| points.iter().min_by(|a, b| key(a).total_cmp(&key(b)));
     let (Some(fast), Some(light)) = (least(|p| p.p50_ns), least(|p| p.bytes)) else { return String::new() };
     if fast.cell.index == light.cell.index {
@@ -110,9 +107,9 @@ fn title(record: &Record, points: &[Point<'_>]) -> String {
     if time < 1.0 + ratio::MARGIN {
         return format!("{} is the lightest, and no arm is more than 5 % faster", light.title);
     }
-    let bytes = paired_ratio(bytes_metric(fast.cell), fast, light, fast.bytes / light.bytes);
-    let per = if bytes_metric(fast.cell) == "wire_bytes_per_message" { "a round trip" } else { "a second" };
-    format!("{} is {} faster than {}, for {} the bytes {per}", fast.title, format::ratio(time), light.title, format::ratio(bytes))
+    let bytes = paired_ratio(BYTES, fast, light, fast.bytes / light.bytes);
+    let [time, bytes] = [time, bytes].map(|ratio| format::times(ratio, None));
+    format!("{} is {time} as fast as {}, for {bytes} the bytes a {per}", fast.title, light.title)
 }
 
 fn paint(canvas: &Canvas<'_>, size: Size, record: &Record, group: &Group, points: &[Point<'_>], x_name: &str, noun: &str) {

@@ -86,7 +86,7 @@ fn title(maps: &[Map<'_>]) -> String {
         Some((map, drift)) => format!(
             "The largest drift is that of {}: its median in the second half is {} the first's",
             map.title,
-            if *drift >= 1.0 { format::ratio(*drift) } else { format!("{} of", format::percent(*drift)) }
+            if *drift >= 1.0 { format::times(*drift, None) } else { format!("{} of", format::percent(*drift)) }
         ),
     }
 }

@@ -35,7 +35,7 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
     let title = if growth(most) < 1.0 + ratio::MARGIN {
         format!("From {from} to {to}, {name} grows in no arm")
     } else {
-        format!("From {from} to {to}, {name} grows most with {}: {}", most.title, format::ratio(growth(most)))
+        format!("From {from} to {to}, {name} grows most with {}: {}", most.title, format::times(growth(most), None))
     };
     let reading = format!(
         "{name} of delivery at each offered rate, medians over trials. A line that turns upwards is an arm that no longer keeps up."

@@ -50,7 +50,7 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
     let missing =
         if missing > 0 { format!(" {} had no histogram.", format::plural(missing as u64, "trial")) } else { String::new() };
     let reading = format!(
-        "Read upwards from a percentile to the time within which that share of {} arrived, all trials together. To the right the rare slow ones; each curve ends where fewer than ten samples lie beyond.{missing}",
+        "Read upwards from a percentile to the time within which that share of {} arrived. All trials are put together here; the table of numbers has medians over trials, which may differ a little. To the right the rare slow ones; each curve ends where fewer than ten samples lie beyond.{missing}",
         format::plural_of(noun)
     );
     let id = format!("{prefix}percentiles");

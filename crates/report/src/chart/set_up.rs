@@ -21,7 +21,7 @@ const COLOURS: [u8; GROUPS.len()] = [5, 4, 2, 1];
 
 /// Stages of set-up, with the layer colour that each is drawn in.
 const STAGES: [(&str, u8); 4] =
-    [("TCP connect", 5), ("TLS handshake", 4), ("request or upgrade", 2), ("ready, stages sealed in the client library", 6)];
+    [("TCP connect", 5), ("TLS handshake", 4), ("request or upgrade", 2), ("all of it, if the client library shows no steps", 6)];
 
 /// One cell, means of the distributions and medians over trials.
 struct Bar {
@@ -78,7 +78,7 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
         return Err(absent("no trial that counts has connections that were counted or timed"));
     }
     let title = title(&bars) + &at(&group);
-    let reading = "Bytes of the phase in which clients connect, both directions, divided by connections; time from the first SYN until the client is ready, the mean over connections. Where the client library does not show its stages, the bar is one piece.".to_string();
+    let reading = "Bytes of the phase in which clients connect, both directions, divided by connections; time from the first SYN until the client is ready, the mean over connections, so that the steps add up (the table of set-up has the median, p50). Where the client library does not show its steps, the bar is one piece.".to_string();
     let id = format!("{prefix}set-up");
     let height = |size: Size| {
         let above = key(None, size, &bars) + 24.0;
@@ -89,18 +89,18 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
     let mut columns = vec![Column::words("arm")];
     columns.extend(GROUPS.iter().map(|(name, _)| Column::numbers(name, "B")));
     columns.push(Column::numbers("sum", "B"));
-    columns.extend(STAGES[..3].iter().map(|(name, _)| Column::numbers(name, "µs")));
-    columns.extend([Column::numbers("ready", "µs"), Column::numbers("round trips to the first byte, theory", "")]);
+    columns.extend(STAGES[..3].iter().map(|(name, _)| Column::numbers(name, "mean, µs")));
+    columns.extend([Column::numbers("ready", "mean, µs"), Column::numbers("round trips to the first byte, theory", "")]);
     let mut table = Table::new(columns);
     for bar in &bars {
         let parts = |parts: &Option<[f64; 4]>, n: usize, divisor: f64| {
             parts.map_or("–".to_string(), |p| format::number(p[n] / divisor))
         };
-        let sealed = bar.stages.is_some_and(|stages| stages[0] == 0.0);
+        let in_one = bar.stages.is_some_and(|stages| stages[0] == 0.0);
         let mut row = vec![bar.title.clone()];
         row.extend((0..4).map(|n| parts(&bar.bytes, n, 1.0)));
         row.push(total(&bar.bytes).map_or("–".into(), format::number));
-        row.extend((0..3).map(|n| if sealed { "–".into() } else { parts(&bar.stages, n, 1e3) }));
+        row.extend((0..3).map(|n| if in_one { "–".into() } else { parts(&bar.stages, n, 1e3) }));
         row.extend([total(&bar.stages).map_or("–".into(), |ns| format::number(ns / 1e3)), bar.round_trips.to_string()]);
         table.push(row);
     }

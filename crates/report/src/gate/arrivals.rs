@@ -23,7 +23,7 @@ const TELLS_NOTHING: f64 = 0.5;
 /// The plan's arrivals are what was sent.
 pub const ARRIVALS: Gate = Gate {
     name: "arrivals",
-    what: "messages left as the plan has them due: never more than 1 % of them behind, and Poisson gaps within Kolmogorov's distance of the exponential law",
+    what: "messages left when the plan had them due: never more than 1 % of them behind, and the gaps between Poisson arrivals spread as they should (Kolmogorov's test against the exponential law)",
     check: arrivals,
 };
 

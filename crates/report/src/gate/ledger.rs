@@ -57,7 +57,7 @@ pub const RESIDUAL: Gate = Gate {
 /// No layer is the result of a subtraction that stopped at zero.
 pub const LAYERS: Gate = Gate {
     name: "layers",
-    what: "each layer holds at least the one above it: socket ≥ above TLS ≥ heads and payload; and the phases add up",
+    what: "each layer carried at least the bytes of the one above it (socket ≥ what TLS was given ≥ headers and payload), and the phases add up to the whole",
     check: layers,
 };
 

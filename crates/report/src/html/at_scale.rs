@@ -6,6 +6,7 @@ use wirecost_model::Record;
 use super::{numbers, table};
 use crate::account::at_scale::{self, Line, UnitCosts};
 use crate::chart::canvas::escape;
+use crate::format;
 
 /// The one script of a page.
 pub const SCRIPT: &str = include_str!("at_scale.js");
@@ -73,7 +74,7 @@ fn bill(table: &crate::table::Table, arms: &[UnitCosts]) -> String {
             format!(
                 "<tr data-costs=\"{costs}\"><th scope=\"row\">{}{}</th>{cells}</tr>",
                 numbers::glyph(arm.transport),
-                escape(&row[0])
+                escape(&format::unbroken(&row[0]))
             )
         })
         .collect();

@@ -28,9 +28,12 @@ const WORDS: &[(&str, &str)] = &[
     ),
     (
         "different, equivalent, inconclusive",
-        "A ratio whose corrected interval excludes 1 and that is beyond 5 %; one whose interval lies within 5 %; neither.",
+        "What is said of a ratio. Different: it is more than 5 % off 1, and chance is an unlikely reason, even among so many comparisons. Equivalent: its whole interval lies within 5 % of 1. Inconclusive: neither.",
     ),
-    ("void", "A trial in which a check of validity failed. It is shown and counts for nothing."),
+    (
+        "void",
+        "A trial that failed one of the checks under Validity, for instance because a message was lost or the machine was busy. It is shown, but no number is computed from it.",
+    ),
     ("floor", "The fastest median delivery of a push arm: what this machine costs a message that waits for nothing."),
     (
         "private network",

@@ -52,7 +52,7 @@ fn table(table: &Table, caption: &str) -> String {
     for row in &table.rows {
         out += "<tr>";
         for (number, (text, column)) in row.iter().zip(&table.columns).enumerate() {
-            let text = escape(text);
+            let text = escape(&format::unbroken(text));
             out += &if number == 0 {
                 format!("<th scope=\"row\">{text}</th>")
             } else {

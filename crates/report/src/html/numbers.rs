@@ -22,8 +22,8 @@ pub fn body(record: &Record) -> String {
     let baseline =
         record.plan.cells.iter().find(|c| c.config.name == record.plan.baseline).map_or(String::new(), view::arm_title);
     out += &format!(
-        "<p class=\"note\">× times as much as {}, ÷ that part of it, = the same within 5 %, ~ not distinguishable, in parentheses too few trials to tell. An interval is that of its own comparison; a verdict allows for all of them, so ~ may stand beside one that leaves 1 out. Copies of one broadcast share its fate, so a p99 of few messages rests on fewer than it has samples. – not measured, or fewer than ten samples beyond the percentile. Wire bytes are those of the measured window, both directions, with TCP and IP headers; a real Ethernet adds 14 bytes to each packet. Kernel memory is that of both ends. Theory: half an interval for short polling and nothing for long polling, plus the fastest push arm's median as the floor of this machine.</p>",
-        escape(&baseline)
+        "<p class=\"note\">Beneath a number: how many times that of {baseline} it is (0.50× is half as much). = means the same within 5 %, ~ means that the two cannot be told apart, parentheses that there are too few trials to tell. The interval belongs to that one comparison; the judgement takes into account how many comparisons there are, so ~ may stand beside an interval without 1 in it. All copies of a broadcast message are late together, so a p99 of few messages rests on less than its number of samples. – means not measured, or fewer than ten samples beyond the percentile. Wire bytes are those of the measured window, both directions, with TCP and IP headers; a real Ethernet adds 14 bytes to each packet. Kernel memory is that of both ends. Theory: half an interval for short polling and nothing for long polling, plus the fastest push arm's median as the floor of this machine.</p>",
+        baseline = escape(&baseline)
     );
     out
 }
@@ -69,7 +69,7 @@ fn row_of<'a>(record: &Record, row: &Row, texts: impl Iterator<Item = &'a str>) 
     let kind = record.plan.cells[row.cell].config.transport;
     let base = if row.is_baseline { " <span class=\"base\">baseline</span>" } else { "" };
     let class = if row.void_trials > 0 { " class=\"void\"" } else { "" };
-    let mut out = format!("<tr{class}><th scope=\"row\">{}{}{base}</th>", glyph(kind), escape(&row.title));
+    let mut out = format!("<tr{class}><th scope=\"row\">{}{}{base}</th>", glyph(kind), escape(&format::unbroken(&row.title)));
     for (value, text) in row.values.iter().zip(texts) {
         let against = value.against_baseline();
         // The ratio and its interval on lines of their own: side by side they would make the table twice as wide.

@@ -60,13 +60,11 @@ pub fn body(record: &Record) -> String {
     let trials = format::plural(record.trials.len() as u64, "trial");
     let intro = if failed == 0 {
         format!(
-            "{} checks were made of each of {trials}, and none failed. A failed check voids its trial: it is shown and counts for nothing.",
-            made
+            "Before its numbers are used, each trial is checked: did every message arrive, do the counted bytes add up to what the network carried, was the machine quiet enough? {made} such checks were made of each of {trials}, and none failed. A trial that fails one is called void: it is shown, but no number of this report is computed from it."
         )
     } else {
         format!(
-            "{failed} of {} checks failed in at least one of {trials}. A failed check voids its trial: it is shown and counts for nothing.",
-            made
+            "Before its numbers are used, each trial is checked: did every message arrive, do the counted bytes add up to what the network carried, was the machine quiet enough? Of {made} such checks {failed} failed in at least one of {trials}. A trial that fails one is called void: it is shown, but no number of this report is computed from it."
         )
     };
     let mut rows = String::new();
@@ -77,7 +75,7 @@ pub fn body(record: &Record) -> String {
             _ => ("ok", "✓"),
         };
         let mut outcome = Vec::new();
-        for (n, word) in [(line.failed, "failed"), (line.passed, "passed"), (line.unmeasured, "not measured")] {
+        for (n, word) in [(line.failed, "failed"), (line.passed, "passed"), (line.unmeasured, "not judged")] {
             if n > 0 {
                 outcome.push(format!("{n} {word}"));
             }
@@ -91,7 +89,7 @@ pub fn body(record: &Record) -> String {
         );
     }
     format!(
-        "<p>{}</p>{}<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Checks\"><table class=\"checks\"><caption>Checks over all trials, failed ones first</caption><thead><tr><th scope=\"col\">check</th><th scope=\"col\">asks that</th><th scope=\"col\">trials</th><th scope=\"col\">seen, for instance</th></tr></thead><tbody>{rows}</tbody></table></div>{}",
+        "<p>{}</p>{}<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Checks\"><table class=\"checks\"><caption>Checks over all trials, failed ones first</caption><thead><tr><th scope=\"col\">check</th><th scope=\"col\">passes if</th><th scope=\"col\">trials</th><th scope=\"col\">seen, for instance</th></tr></thead><tbody>{rows}</tbody></table></div>{}",
         escape(&intro),
         equals(record),
         trial_table(record)
@@ -116,7 +114,7 @@ fn trial_table(record: &Record) -> String {
         Column::numbers("wire per message", "B"),
         Column::numbers("load generator", "% of a core"),
         Column::numbers("machine busy", "%"),
-        Column::numbers("residual", "B"),
+        Column::numbers("bytes unaccounted for", "B"),
         Column::words("outcome"),
     ]);
     let metric = |name: &str, cell: &Cell, trial: &Trial, divisor: f64| {

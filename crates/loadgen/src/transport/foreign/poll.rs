@@ -2,8 +2,7 @@
 //! answered, with what the recipe remembers of earlier answers.
 
 use std::collections::{HashMap, VecDeque};
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll as Polled;
 use std::time::Duration;
@@ -16,11 +15,9 @@ use wirecost_wire::find;
 
 use super::{Finder, filled, quoted, recipe};
 use crate::client::{Connect, Context};
-use crate::pacer::Ticker;
 use crate::session::{Delivery, Session, TransportError};
 use crate::stack::{Answer, Http};
-
-type Exchange = Pin<Box<dyn Future<Output = Result<Answer, TransportError>>>>;
+use crate::transport::rounds::{Exchange, Rounds};
 
 /// A poller of either kind.
 pub(crate) struct Poll {
@@ -32,9 +29,7 @@ pub(crate) struct Poll {
     path: String,
     memories: HashMap<String, String>,
     ready: VecDeque<Delivery>,
-    /// Of a short poll.
-    ticker: Option<Ticker>,
-    under_way: Option<Exchange>,
+    rounds: Rounds,
 }
 
 impl Poll {
@@ -128,7 +123,7 @@ impl Poll {
         match answered {
             Some(answer) => self.take(answer?),
             None => {
-                self.under_way = Some(exchange);
+                self.rounds.ask(exchange);
                 Ok(())
             }
         }
@@ -173,8 +168,7 @@ impl Connect for Poll {
             path,
             memories,
             ready: VecDeque::new(),
-            ticker: None,
-            under_way: None,
+            rounds: Rounds::default(),
         };
         if poll.is_short() {
             // Where the stream stands: what is there already is not this trial's.
@@ -207,34 +201,19 @@ impl Session for Poll {
             if let Some(delivery) = self.ready.pop_front() {
                 return Ok(delivery);
             }
-            if self.under_way.is_none() {
-                if self.is_short() {
-                    if self.ticker.is_none() {
-                        self.ticker = Some(self.context.ticker().await);
-                    }
-                    if let Some(ticker) = &mut self.ticker {
-                        ticker.tick().await;
-                    }
-                }
-                self.under_way = Some(self.request());
+            let is_paced = self.is_short();
+            if self.rounds.are_due(is_paced.then_some(&self.context)).await {
+                self.rounds.ask(self.request());
             }
-            if let Some(exchange) = &mut self.under_way {
-                let answer = exchange.await;
-                self.under_way = None;
-                if let Some(ticker) = &mut self.ticker {
-                    ticker.answered();
-                }
-                self.take(answer?)?;
-            }
+            let answer = self.rounds.answer().await?;
+            self.take(answer)?;
         }
     }
 
     async fn close(self) {
         // A short poll is answered soon, and what is cut off cannot be counted as what it was.
-        if self.is_short()
-            && let Some(exchange) = self.under_way
-        {
-            let _ = tokio::time::timeout(Duration::from_secs(2), exchange).await;
+        if self.is_short() {
+            let _ = tokio::time::timeout(Duration::from_secs(2), self.rounds.finish()).await;
         }
     }
 }

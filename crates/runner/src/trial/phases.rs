@@ -1,0 +1,198 @@
+//! A trial while it runs: clients connect, everyone is seen listening, and the phases pass with progress and readings. What comes
+//! before and after is in `trial`; what the readings say is in `sum`.
+
+use wirecost_loadgen::publisher::Publisher;
+use wirecost_loadgen::workload::Script;
+use wirecost_loadgen::{Fleet, FleetPlan};
+use wirecost_model::control::{Begin, Progress, Reading, SeriesPoint, TrialEvent, TrialOrder};
+use wirecost_model::scenario::Wire;
+use wirecost_model::transport::{Initiative, TransportKind};
+use wirecost_probe::clock::{now_ns, sleep_until};
+use wirecost_probe::machine_state::MachineState;
+use wirecost_probe::{interface, process};
+
+use super::{TrialError, carried};
+use crate::server::{Server, ServerFault};
+
+/// How often progress is told, ns.
+const PROGRESS_EVERY_NS: u64 = 250_000_000;
+
+/// How often the series has a point, ns.
+const SERIES_EVERY_NS: u64 = 1_000_000_000;
+
+/// How long all push subscribers may take to be seen waiting by the server, ns.
+const BARRIER_NS: u64 = 10_000_000_000;
+
+/// How often a probe is published, ns: longer than clients take to tell that they have heard one.
+const PROBE_EVERY_NS: u64 = 500_000_000;
+
+/// A trial under way.
+pub(super) struct Running<'a> {
+    pub(super) order: &'a TrialOrder,
+    pub(super) script: Script,
+    pub(super) tell: &'a mut dyn FnMut(TrialEvent),
+    pub(super) started_ns: u64,
+    pub(super) series: Vec<SeriesPoint>,
+    pub(super) client_cpu_base_ns: u64,
+}
+
+/// Both ends of the measured window.
+pub(super) struct Window {
+    pub(super) carried: [Option<interface::Counters>; 2],
+    pub(super) from: Reading,
+    pub(super) to: Reading,
+    pub(super) client_cpu_ns: u64,
+    pub(super) client_rss_from_bytes: u64,
+    pub(super) client: process::Memory,
+    pub(super) machine: MachineState,
+}
+
+impl Running<'_> {
+    pub(super) fn connect(&mut self, server: &mut Server, plan: &FleetPlan) -> Result<Fleet, TrialError> {
+        let (tell, started_ns) = (&mut self.tell, self.started_ns);
+        let connecting = Fleet::connect(plan, |connected| {
+            tell(TrialEvent::Progress(Progress {
+                phase: "connect".into(),
+                elapsed_ns: now_ns() - started_ns,
+                connected,
+                ..Progress::default()
+            }));
+            server.is_alive()
+        });
+        connecting.map_err(|error| if server.is_alive() { error.into() } else { server.died().into() })
+    }
+
+    /// Waits until the server sees every client listening: from then on no push can be missed.
+    pub(super) fn barrier(&mut self, server: &mut Server, fleet: &Fleet) -> Result<(), TrialError> {
+        if let Some(publisher) = server.publisher() {
+            return self.probes(publisher, fleet);
+        }
+        if self.order.cell.config.target.is_some() {
+            return Ok(());
+        }
+        let listens = self.script.subscribe && self.order.cell.config.transport.row().initiative == Initiative::Push;
+        if !listens {
+            return Ok(());
+        }
+        let clients = self.order.cell.clients;
+        let listening = self.script.subscriptions(clients);
+        let give_up_ns = now_ns() + BARRIER_NS;
+        loop {
+            let seen = server.read()?.subscribers;
+            if seen >= listening {
+                return Ok(());
+            }
+            if now_ns() > give_up_ns || fleet.status().ended > 0 {
+                return Err(TrialError::Barrier { seen, listening, clients });
+            }
+            sleep_until(now_ns() + 2_000_000);
+        }
+    }
+
+    /// The same with a server that cannot be asked: probes are published until every client has heard one. A client that
+    /// polls at an interval will not for as long as that is, and misses nothing that it can ask for later.
+    fn probes(&mut self, publisher: &Publisher, fleet: &Fleet) -> Result<(), TrialError> {
+        if self.order.cell.config.transport == TransportKind::ShortPoll {
+            return Ok(());
+        }
+        let clients = self.order.cell.clients;
+        let give_up_ns = now_ns() + BARRIER_NS;
+        loop {
+            publisher.probe().map_err(ServerFault::from)?;
+            let until_ns = now_ns() + PROBE_EVERY_NS;
+            while now_ns() < until_ns {
+                let status = fleet.status();
+                if status.probed >= clients {
+                    return Ok(());
+                }
+                if now_ns() > give_up_ns || status.ended > 0 {
+                    let error = fleet.first_error().map_or(String::new(), |text| format!("; the first error: {text}"));
+                    return Err(TrialError::Probes { heard: status.probed, clients, error });
+                }
+                sleep_until(now_ns() + 5_000_000);
+            }
+        }
+    }
+
+    /// Sleeps through warm-up and the measured window, and reads both its ends.
+    pub(super) fn window(&mut self, server: &mut Server, fleet: &Fleet, begin: &Begin) -> Result<Window, TrialError> {
+        let (from_ns, to_ns) = (begin.start_ns + begin.window_from_ns, begin.start_ns + begin.window_to_ns);
+        self.watch("warmup", from_ns, server, fleet, begin)?;
+        let private = self.order.wire == Wire::Private;
+        let client_rss_from_bytes = process::Memory::of(std::process::id())?.rss_bytes;
+        let from = server.read()?;
+        let carried_from = carried(private)?;
+        let client_cpu_from_ns = process::cpu_ns(None)?;
+        let machine_from = MachineState::read()?;
+        self.watch("measure", to_ns, server, fleet, begin)?;
+        // What costs the least CPU first, so that looking is not in what is seen.
+        let client_cpu_ns = process::cpu_ns(None)? - client_cpu_from_ns;
+        let to = server.read()?;
+        let carried = [carried_from, carried(private)?];
+        let machine = MachineState::read()?.since(&machine_from);
+        let client = process::Memory::of(std::process::id())?;
+        Ok(Window { carried, from, to, client_cpu_ns, client_rss_from_bytes, client, machine })
+    }
+
+    fn watch(&mut self, phase: &str, until_ns: u64, server: &mut Server, fleet: &Fleet, begin: &Begin) -> Result<(), TrialError> {
+        let mut next_point_ns =
+            begin.start_ns + SERIES_EVERY_NS * (now_ns().saturating_sub(begin.start_ns) / SERIES_EVERY_NS + 1);
+        loop {
+            let now = now_ns();
+            if now >= until_ns {
+                return Ok(());
+            }
+            sleep_until((now + PROGRESS_EVERY_NS).min(next_point_ns).min(until_ns));
+            let point_ns = (now_ns() >= next_point_ns).then_some(next_point_ns - begin.start_ns);
+            if point_ns.is_some() {
+                next_point_ns += SERIES_EVERY_NS;
+            }
+            self.progress(phase, server, fleet, begin, point_ns)?;
+        }
+    }
+
+    pub(super) fn state(&self, status: &wirecost_loadgen::FleetStatus, begin: &Begin) -> Progress {
+        let now = now_ns();
+        let until = now.saturating_sub(begin.start_ns).min(begin.window_to_ns);
+        Progress {
+            phase: String::new(),
+            elapsed_ns: now - self.started_ns,
+            connected: status.connected,
+            delivered: status.delivered,
+            expected: self.script.deliveries(self.order.cell.clients, 0..until),
+            p50_ns: status.p50_ns,
+            p99_ns: status.p99_ns,
+            errors: status.errors,
+            server_cpu_ns: self.series.last().map_or(0, |point| point.server_cpu_ns),
+            client_cpu_ns: self.series.last().map_or(0, |point| point.client_cpu_ns),
+        }
+    }
+
+    pub(super) fn progress(
+        &mut self,
+        phase: &str,
+        server: &mut Server,
+        fleet: &Fleet,
+        begin: &Begin,
+        point_ns: Option<u64>,
+    ) -> Result<(), TrialError> {
+        if !server.is_alive() {
+            return Err(server.died().into());
+        }
+        let status = fleet.status();
+        if let Some(at_ns) = point_ns {
+            let reading = server.read()?;
+            self.series.push(SeriesPoint {
+                at_ns,
+                delivered: status.delivered,
+                errors: status.errors,
+                server_cpu_ns: reading.cpu_ns,
+                client_cpu_ns: process::cpu_ns(None)? - self.client_cpu_base_ns,
+                server_rss_bytes: reading.rss_bytes,
+            });
+        }
+        let state = self.state(&status, begin);
+        (self.tell)(TrialEvent::Progress(Progress { phase: phase.into(), ..state }));
+        Ok(())
+    }
+}
