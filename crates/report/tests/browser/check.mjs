@@ -10,6 +10,8 @@ import { pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+// Only a hang gets there.
+const PATIENCE_MS = 600_000;
 const WIDTHS = [1440, 768, 390];
 // Paper has one width: A4 less its margins at 96 dots an inch. It is light whatever the screen is.
 const VIEWS = [
@@ -86,6 +88,7 @@ function layout(print) {
 async function look(browser, file, view, problems, pictures) {
   const name = `${basename(file)} ${view.width} ${view.scheme}${view.media === 'print' ? ' print' : ''}`;
   const context = await browser.newContext({ viewport: { width: view.width, height: 1000 }, colorScheme: view.scheme });
+  context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
   const url = pathToFileURL(file).href;
   page.on('console', message => problems.push(`${name}: console: ${message.text()}`));
@@ -123,6 +126,7 @@ if (pages.length === 0) throw new Error(`${dir} has no page`);
 const pictures = join(dir, 'pictures');
 mkdirSync(pictures, { recursive: true });
 const browser = await chromium.launch({
+  timeout: PATIENCE_MS,
   executablePath: '/usr/bin/chromium',
   args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
     '--disable-background-networking', '--disable-component-update', '--disable-sync'],

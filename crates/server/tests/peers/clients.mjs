@@ -131,7 +131,7 @@ async function engine(list) {
 }
 
 const within = (name, promise) =>
-  Promise.race([promise, new Promise((_, reject) => setTimeout(reject, 60_000, new Error(`${name} hangs`)).unref())]);
+  Promise.race([promise, new Promise((_, reject) => setTimeout(reject, 300_000, new Error(`${name} hangs`)).unref())]);
 
 try {
   for (const [how, list] of Object.entries(transports)) {
