@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
-use crate::connection::{self, Phase, Wiring};
+use crate::connection::{self, Wiring};
 use crate::context::Shared;
 use crate::options::ServerError;
 
@@ -59,27 +59,16 @@ pub fn listen_on_other_loopback(address: SocketAddr) -> Result<Option<TcpListene
     }
 }
 
-/// Accepts until the server stops. `alive` is handed to every connection, so that its end can be waited for.
-pub async fn accept(
-    listener: TcpListener,
-    shared: Arc<Shared>,
-    wiring: Arc<Wiring>,
-    mut phase: watch::Receiver<Phase>,
-    alive: mpsc::Sender<()>,
-) {
-    let stopping = phase.clone();
+/// Accepts for as long as it is polled. `alive` is handed to every connection, so that its end can be waited for.
+pub async fn accept(listener: TcpListener, shared: Arc<Shared>, wiring: Arc<Wiring>, alive: mpsc::Sender<()>) {
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = phase.wait_for(|phase| *phase != Phase::Serving) => return,
-        };
-        match accepted {
+        match listener.accept().await {
             Ok((stream, _)) => {
                 // Without a permit the connection is dropped, and the client sees at once that it is one too many.
                 let Ok(permit) = wiring.room.clone().try_acquire_owned() else { continue };
-                let (shared, wiring, phase, alive) = (shared.clone(), wiring.clone(), stopping.clone(), alive.clone());
+                let (shared, wiring, alive) = (shared.clone(), wiring.clone(), alive.clone());
                 tokio::spawn(async move {
-                    connection::run(stream, shared, wiring, phase).await;
+                    connection::run(stream, shared, wiring).await;
                     drop((permit, alive));
                 });
             }

@@ -9,7 +9,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use wirecost_model::ledger::Flow;
 use wirecost_probe::meter::MeteredStream;
@@ -19,6 +19,7 @@ use wirecost_probe::shared_stream::SharedStream;
 use crate::context::{Context, Shared};
 use crate::handshake::HandshakeScan;
 use crate::metering::ConnectionMeter;
+use crate::orders::Order;
 use crate::router;
 use crate::stream::{StallGuard, Tap};
 use crate::tls::{TlsSetup, negotiated};
@@ -34,17 +35,6 @@ const SETTLE: Duration = Duration::from_secs(10);
 /// The same for a client that broke the rules.
 const SETTLE_BAD: Duration = Duration::from_secs(1);
 
-/// What the server is at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Serving.
-    Serving,
-    /// Connections are to end in order.
-    Stopping,
-    /// Connections are to end now.
-    Killing,
-}
-
 /// How connections are set up.
 #[derive(Debug)]
 pub struct Wiring {
@@ -59,7 +49,7 @@ pub struct Wiring {
 }
 
 /// Serves one connection from its acceptance to its last segment.
-pub async fn run(stream: TcpStream, shared: Arc<Shared>, wiring: Arc<Wiring>, phase: watch::Receiver<Phase>) {
+pub async fn run(stream: TcpStream, shared: Arc<Shared>, wiring: Arc<Wiring>) {
     // A connection on which Nagle's algorithm is on would be measured wrongly; better none.
     if stream.set_nodelay(true).is_err() || !stream.nodelay().unwrap_or(false) {
         return;
@@ -67,38 +57,31 @@ pub async fn run(stream: TcpStream, shared: Arc<Shared>, wiring: Arc<Wiring>, ph
     let (stream, socket) = SharedStream::new(stream);
     let meter = shared.metering.open(socket, wiring.tls.is_some());
     let context = Context::new(shared.clone(), meter.clone());
-    tokio::select! {
-        () = serve(stream, &context, &wiring, phase.clone()) => {}
-        () = reached(phase.clone(), Phase::Killing) => {}
-        () = meter.is_cut_off() => {
-            // Without a word, as when a server dies: a reset, and whatever was on its way is gone.
-            let last = segments::abort(meter.socket(), End::Server).ok().map(|aborted| {
-                // What had come and nobody had read yet was on the wire all the same.
-                let unread_bytes = aborted.account().to_server.payload_bytes.saturating_sub(meter.raw().snapshot().read_bytes);
-                Settled { drained_bytes: unread_bytes, ..aborted }
-            });
-            shared.metering.close(&meter, last.as_ref());
-            return;
-        }
-    }
-    let last = settle(&meter, phase).await;
+    let is_served = tokio::select! {
+        // In this order, because the other way round would be a draw each time that it is woken.
+        biased;
+        () = meter.orders().given(Order::CutOff) => false,
+        () = serve(stream, &context, &wiring) => true,
+    };
+    let last = if is_served || meter.orders().has(Order::Kill) {
+        settle(&meter).await
+    } else {
+        // A reset, and whatever was on its way is gone.
+        segments::abort(meter.socket(), End::Server).ok().map(|aborted| {
+            // What had come and nobody had read yet was on the wire all the same.
+            let unread_bytes = aborted.account().to_server.payload_bytes.saturating_sub(meter.raw().snapshot().read_bytes);
+            Settled { drained_bytes: unread_bytes, ..aborted }
+        })
+    };
     shared.metering.close(&meter, last.as_ref());
 }
 
-/// Returns when the server is at `wanted` or beyond; never if it is gone without a word.
-async fn reached(mut phase: watch::Receiver<Phase>, wanted: Phase) {
-    let is_there = |phase: &Phase| *phase == wanted || *phase == Phase::Killing;
-    if phase.wait_for(is_there).await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
-async fn serve(stream: SharedStream, context: &Arc<Context>, wiring: &Wiring, phase: watch::Receiver<Phase>) {
+async fn serve(stream: SharedStream, context: &Arc<Context>, wiring: &Wiring) {
     let meter = &context.meter;
     let raw = MeteredStream::new(StallGuard::new(stream, meter.clone(), wiring.write_timeout), meter.raw().clone());
     let Some(tls) = &wiring.tls else {
         context.shared.metering.negotiated("no TLS".into());
-        return http(Tap::new(raw, meter.clone(), wiring.head_timeout), context, phase).await;
+        return http(Tap::new(raw, meter.clone(), wiring.head_timeout), context).await;
     };
     let accepting = tls.acceptor.accept(HandshakeScan::new(raw, meter.raw().clone()));
     let Ok(Ok(mut stream)) = timeout(wiring.head_timeout, accepting).await else {
@@ -114,10 +97,10 @@ async fn serve(stream: SharedStream, context: &Arc<Context>, wiring: &Wiring, ph
     meter.handshake(scan.finish(session.protocol_version()));
     context.shared.metering.negotiated(negotiated(session));
     let plain = MeteredStream::new(Box::new(stream), meter.plain().clone());
-    http(Tap::new(plain, meter.clone(), wiring.head_timeout), context, phase).await;
+    http(Tap::new(plain, meter.clone(), wiring.head_timeout), context).await;
 }
 
-async fn http<S>(stream: Tap<S>, context: &Arc<Context>, phase: watch::Receiver<Phase>)
+async fn http<S>(stream: Tap<S>, context: &Arc<Context>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -127,12 +110,12 @@ where
     // The tap has deadlines of its own; see there.
     builder.header_read_timeout(None).max_buf_size(MAX_HEAD_BYTES);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
-    let mut stopping = pin!(reached(phase.clone(), Phase::Stopping));
     let mut is_stopping = false;
     let ended = loop {
         tokio::select! {
+            biased;
             ended = connection.as_mut() => break ended,
-            () = stopping.as_mut(), if !is_stopping => {
+            () = context.meter.orders().given(Order::Stop), if !is_stopping => {
                 is_stopping = true;
                 context.meter.set_last();
                 connection.as_mut().graceful_shutdown();
@@ -148,24 +131,23 @@ where
         && let Ok(upgraded) = on.await
         && let Ok(parts) = upgraded.downcast::<TokioIo<Tap<S>>>()
     {
-        let stopping = reached(phase, Phase::Stopping);
         let (stream, early, context) = (parts.io.into_inner(), parts.read_buf, context.clone());
         // Boxed: a task has room for the largest of all that it may become, and most connections never become these.
         match becoming {
-            Becoming::Plain(plan) => Box::pin(session::serve(stream, early, plan, context, stopping)).await,
-            Becoming::Engine(plan) => Box::pin(socket_io::websocket::serve(stream, early, plan, context, stopping)).await,
+            Becoming::Plain(plan) => Box::pin(session::serve(stream, early, plan, context)).await,
+            Becoming::Engine(plan) => Box::pin(socket_io::websocket::serve(stream, early, plan, context)).await,
         }
     }
 }
 
 /// Brings the connection to its end and reads the kernel's counters a last time.
-async fn settle(meter: &Arc<ConnectionMeter>, phase: watch::Receiver<Phase>) -> Option<Settled> {
+async fn settle(meter: &Arc<ConnectionMeter>) -> Option<Settled> {
     let socket = meter.socket();
     let within = if meter.is_bad() { SETTLE_BAD } else { SETTLE };
     let read_bytes = meter.raw().snapshot().read_bytes;
     let settled = tokio::select! {
         settled = segments::settle(socket, End::Server, Some(read_bytes), within) => Some(settled.ok()?),
-        () = reached(phase, Phase::Killing) => None,
+        () = meter.orders().given(Order::Kill) => None,
     };
     match settled {
         Some(settled) if settled.ending != Ending::Open => Some(settled),

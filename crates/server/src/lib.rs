@@ -17,7 +17,7 @@
 //! | [`metering`] | the books: which byte belongs to which layer |
 //! | [`stream`], [`handshake`], [`tls`] | what stands around a socket |
 //! | [`demo`] | a page that shows the transports side by side |
-//! | [`accept`], [`connection`] | the life of a connection, to its last segment |
+//! | [`accept`], [`connection`], [`orders`] | the life of a connection, to its last segment |
 //! | [`server`], [`control`] | a running server, and the process around it |
 //!
 //! What deliberately does not live here: when a trial begins and ends (the server is told), what a client does (that is written
@@ -52,6 +52,7 @@ pub mod hub;
 pub mod ingest;
 pub mod metering;
 pub mod options;
+pub mod orders;
 pub mod publisher;
 pub mod query;
 pub mod request_body;

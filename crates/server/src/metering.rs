@@ -23,6 +23,8 @@ use wirecost_model::ledger::Counters;
 use wirecost_model::rng::Rng;
 use wirecost_probe::segments::Settled;
 
+use crate::orders::Order;
+
 pub use connection::ConnectionMeter;
 pub use exchange::{Exchange, Outcome};
 use parking::{Parked, Parking};
@@ -44,6 +46,8 @@ pub struct Metering {
 struct Books {
     opened: u64,
     live: HashMap<u64, Arc<ConnectionMeter>>,
+    /// What every connection is told, also one that comes now.
+    order: Order,
     closed: Counters,
 }
 
@@ -54,6 +58,7 @@ impl Metering {
         let mut books = self.books();
         let id = books.opened;
         let meter = Arc::new(ConnectionMeter::new(id, socket, tls, self.samples.clone()));
+        meter.orders().give(books.order);
         books.opened += 1;
         books.live.insert(id, meter.clone());
         meter
@@ -104,7 +109,17 @@ impl Metering {
         let mut live: Vec<_> = self.books().live.values().cloned().collect();
         live.sort_by_key(|meter| Rng::new(meter.id(), CUT_LANE).next_u64());
         let share = (live.len() * per_10_000.min(10_000) as usize).div_ceil(10_000);
-        live.iter().take(share).map(|meter| meter.cut_off()).count() as u64
+        live.iter().take(share).map(|meter| meter.orders().give(Order::CutOff)).count() as u64
+    }
+
+    /// Gives every connection an order, and those that are still to come.
+    pub fn order_all(&self, order: Order) {
+        let live: Vec<_> = {
+            let mut books = self.books();
+            books.order = books.order.max(order);
+            books.live.values().cloned().collect()
+        };
+        live.iter().for_each(|meter| meter.orders().give(order));
     }
 
     /// Notes what was negotiated on one connection.

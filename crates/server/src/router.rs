@@ -94,6 +94,8 @@ pub async fn answer(request: Request<Incoming>, context: Arc<Context>) -> Result
     let route = Route::of(parts.uri.path(), &context);
     let mut exchange = Exchange::begin(&context.meter, &parts, has_body, route.kinds(&parts));
     let mut body = Some(body).filter(|_| has_body);
+    // What is asked of the head afterwards, because an adapter may let go of it.
+    let is_last = asks_for_the_last(&parts);
     let served = serve(route, &mut parts, &mut body, &context, &mut exchange).await;
     let is_refused = served.is_err();
     let mut answer = served.unwrap_or_else(Answer::from);
@@ -108,7 +110,7 @@ pub async fn answer(request: Request<Incoming>, context: Arc<Context>) -> Result
     }
     // A body that nobody has read stands where the next request should; one that was refused may still be coming.
     let unread = body.is_some() || (has_body && is_refused);
-    if answer.outcome != Outcome::Upgrade && (unread || context.meter.is_last() || asks_for_the_last(&parts)) {
+    if answer.outcome != Outcome::Upgrade && (unread || is_last || context.meter.is_last()) {
         answer = answer.last();
     }
     exchange.end(&answer.response, answer.outcome, answer.kind);

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use wirecost_model::control::{Begin, Reading, Ready, ServerReport};
 use wirecost_model::ledger::Counters;
@@ -14,7 +14,7 @@ use wirecost_model::{Injected, Published};
 use wirecost_probe::{clock, process};
 
 use crate::accept;
-use crate::connection::{Phase, Wiring};
+use crate::connection::Wiring;
 use crate::context::Shared;
 use crate::demo;
 use crate::fan_out::FanOut;
@@ -22,6 +22,7 @@ use crate::hub::{Hub, HubOptions};
 use crate::ingest::Ingest;
 use crate::metering::Metering;
 use crate::options::{ServerError, ServerOptions};
+use crate::orders::Order;
 use crate::publisher::{Publisher, PublisherError};
 use crate::tls::TlsSetup;
 use crate::transport::socket_io::Engine;
@@ -42,10 +43,9 @@ pub struct Running {
     /// The certificate to trust, DER, where it speaks TLS.
     pub certificate_der: Option<Vec<u8>>,
     desk: Arc<Desk>,
-    phase: watch::Sender<Phase>,
     /// Closed when the last connection has ended.
     alive: mpsc::Receiver<()>,
-    accepting: Vec<JoinHandle<()>>,
+    accepting: JoinSet<()>,
     fan_out: JoinHandle<()>,
     demo: Option<JoinHandle<()>>,
 }
@@ -96,12 +96,12 @@ pub async fn start(options: ServerOptions) -> Result<Running, ServerError> {
         head_timeout: options.head_timeout,
         room: Arc::new(Semaphore::new(options.max_connections)),
     });
-    let (phase, watched) = watch::channel(Phase::Serving);
     let (alive, ended) = mpsc::channel(1);
     let fan_out = shared.fan_out.clone();
-    let accepting =
-        |listener| tokio::spawn(accept::accept(listener, shared.clone(), wiring.clone(), watched.clone(), alive.clone()));
-    let accepting = listeners.into_iter().map(accepting).collect();
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        accepting.spawn(accept::accept(listener, shared.clone(), wiring.clone(), alive.clone()));
+    }
     drop(alive);
     Ok(Running {
         address,
@@ -111,7 +111,6 @@ pub async fn start(options: ServerOptions) -> Result<Running, ServerError> {
         fan_out: tokio::spawn(async move { fan_out.run().await }),
         accepting,
         desk: Arc::new(Desk { shared, publishing: Mutex::default() }),
-        phase,
         alive: ended,
     })
 }
@@ -148,14 +147,12 @@ impl Running {
         let desk = self.desk.clone();
         // Blocks for 50 ms at most.
         let published = desk.stop_publishing();
-        let _ = self.phase.send(Phase::Stopping);
-        for accepting in self.accepting.drain(..) {
-            let _ = accepting.await;
-        }
+        self.accepting.shutdown().await;
+        desk.shared.metering.order_all(Order::Stop);
         desk.shared.hub.close();
         desk.shared.engine.registry.close();
         if timeout(STOP_IN_ORDER, self.alive.recv()).await.is_err() {
-            let _ = self.phase.send(Phase::Killing);
+            desk.shared.metering.order_all(Order::Kill);
             let _ = timeout(STOP_NOW, self.alive.recv()).await;
         }
         self.fan_out.abort();

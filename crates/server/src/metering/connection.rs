@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
 use wirecost_model::ledger::{Counters, Flow};
 use wirecost_probe::meter::Meter;
 use wirecost_probe::segments::{self, End, Ending, Settled};
 use wirecost_probe::tcp_info::{self, TcpInfo};
 
 use super::samples::{Sampler, Samples};
+use crate::orders::Orders;
 
 /// What the server is doing with a connection, as far as deadlines and books need to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub struct ConnectionMeter {
     boundary_bytes: AtomicU64,
     tally: Mutex<Tally>,
     sampler: Sampler,
-    cut: Notify,
+    orders: Orders,
 }
 
 /// What only adapters know.
@@ -74,7 +74,7 @@ impl ConnectionMeter {
             boundary_bytes: AtomicU64::new(0),
             tally: Mutex::new(tally),
             sampler: Sampler::new(samples),
-            cut: Notify::new(),
+            orders: Orders::default(),
         }
     }
 
@@ -184,14 +184,9 @@ impl ConnectionMeter {
         counted.payload_bytes.up += payload_bytes;
     }
 
-    /// Has the connection cut off, from any thread.
-    pub(super) fn cut_off(&self) {
-        self.cut.notify_one();
-    }
-
-    /// Ready when it is to be cut off.
-    pub async fn is_cut_off(&self) {
-        self.cut.notified().await;
+    /// What the connection is told to do.
+    pub fn orders(&self) -> &Orders {
+        &self.orders
     }
 
     /// Whether Nagle's algorithm is off. A socket that cannot say is as bad as one on which it is on.

@@ -5,7 +5,7 @@
 use hyper::http::request;
 use tokio::time::timeout;
 
-use super::poll_answer;
+use super::{held, poll_answer};
 use crate::answer::{Answer, Refusal};
 use crate::context::Context;
 use crate::hub::{Batch, Limit};
@@ -15,7 +15,7 @@ use crate::query::Query;
 ///
 /// # Errors
 /// 400, and 503 if there are too many rooms.
-pub async fn answer(parts: &request::Parts, context: &Context) -> Result<Answer, Refusal> {
+pub async fn answer(parts: &mut request::Parts, context: &Context) -> Result<Answer, Refusal> {
     let query = Query::of(parts);
     let (after, hold) = (query.after()?, query.hold()?);
     let mut reader = context.hub().follow(query.room(), &after)?;
@@ -25,6 +25,7 @@ pub async fn answer(parts: &request::Parts, context: &Context) -> Result<Answer,
         let next = cursors.next().unwrap_or(0);
         return poll_answer::batch(&Batch { next, also: cursors.collect(), ..Batch::default() });
     }
+    held::let_go(parts);
     let parked = context.shared.metering.park();
     let news = timeout(hold, reader.next(Limit::default())).await;
     drop(parked);

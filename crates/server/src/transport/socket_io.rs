@@ -45,6 +45,7 @@ use hyper::http::{Method, request as http_request};
 use crate::answer::{Answer, Refusal};
 use crate::context::Context;
 use crate::metering::{Exchange, SampleKind};
+use crate::transport::held;
 use application::Kind;
 use budget::Budget;
 use refusal::EngineError;
@@ -144,7 +145,11 @@ pub async fn answer(
     match (transport, &parts.method) {
         (Transport::Websocket, _) => Ok(upgrade::agree(parts, context, websocket::Plan::Upgrade(session))),
         (Transport::Polling, _) if !session.is_polling() => Ok(EngineError::BadRequest.into()),
-        (Transport::Polling, &Method::GET) => Ok(polling::get(&session, asked.jsonp).await),
+        (Transport::Polling, &Method::GET) => {
+            let jsonp = asked.jsonp;
+            held::let_go(parts);
+            Ok(polling::get(&session, jsonp).await)
+        }
         (Transport::Polling, &Method::POST) => polling::post(&session, asked.jsonp, parts, body, context, exchange).await,
         (Transport::Polling, _) => Ok(EngineError::BadRequest.into()),
     }

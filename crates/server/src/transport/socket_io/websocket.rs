@@ -4,7 +4,7 @@
 //! only as far as what that gives rise to has room ([`Session::is_high`]), and nothing is taken from the rooms.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Duration;
@@ -26,6 +26,8 @@ use super::outbox::{Content, tally};
 use super::session::Session;
 use super::upgrade::{Stage, Step, step};
 use crate::context::Context;
+use crate::orders::Order;
+use crate::transport::knock::Door;
 use crate::transport::websocket::session::{FAREWELL_TIMEOUT, HANDFUL, READ_BUFFER_BYTES, WRITE_BUFFER_BYTES, code_for};
 
 /// How long an upgrade may take.
@@ -41,8 +43,8 @@ pub enum Plan {
 }
 
 /// Serves one WebSocket until it is over, the end of the stream included; the session ends with it. `early` is what the client
-/// sent before it had the answer to its request; at `stopping` the server says goodbye.
-pub async fn serve<S>(stream: S, early: Bytes, plan: Plan, context: Arc<Context>, stopping: impl Future<Output = ()>)
+/// sent before it had the answer to its request; when it is told to stop the server says goodbye.
+pub async fn serve<S>(stream: S, early: Bytes, plan: Plan, context: Arc<Context>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -66,9 +68,10 @@ where
     };
     let timer = (stage == Stage::Silent).then(|| Box::pin(sleep(UPGRADE_TIMEOUT)));
     let grip = Grip { session, stage };
-    let mut carrier = Carrier { socket, grip, context, timer, unflushed: false, said_goodbye: false };
-    let mut stopping = pin!(stopping);
-    let ended = poll_fn(|cx| carrier.poll(cx, stopping.as_mut())).await;
+    let client = Door::new();
+    let (unread, unflushed, said_goodbye) = (false, false, false);
+    let mut carrier = Carrier { socket, client, unread, grip, context, timer, unflushed, said_goodbye };
+    let ended = poll_fn(|cx| carrier.poll(cx)).await;
     let Carrier { mut socket, context, grip, .. } = carrier;
     drop(grip);
     let _ = tokio::time::timeout(FAREWELL_TIMEOUT, async {
@@ -85,25 +88,34 @@ where
 
 struct Carrier<S> {
     socket: WebSocketStream<S>,
+    /// Where the client knocks.
+    client: Door,
+    /// It may have said something: it has knocked, or what it says gave rise to too much.
+    unread: bool,
     grip: Grip,
     context: Arc<Context>,
     /// For an upgrade to be complete, and then for the client to answer a goodbye.
     timer: Option<Pin<Box<Sleep>>>,
+    /// The library may have something that the kernel has not.
     unflushed: bool,
     said_goodbye: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Carrier<S> {
     /// Does all that can be done now. Ready when the closing handshake is complete, with the error, or when it takes too long.
-    fn poll(&mut self, cx: &mut TaskContext<'_>, mut stopping: Pin<&mut impl Future>) -> Poll<Result<(), Error>> {
+    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Error>> {
+        self.unread |= self.client.was_knocked_at(cx);
+        let is_stopping = self.context.meter.orders().poll_given(Order::Stop, cx).is_ready();
         loop {
-            if let Poll::Ready(ended) = self.poll_client(cx) {
+            if self.unread
+                && let Poll::Ready(ended) = self.poll_client()
+            {
                 return Poll::Ready(ended);
             }
             if !self.unflushed {
                 self.poll_session(cx)?;
             }
-            if !self.said_goodbye && stopping.as_mut().poll(cx).is_ready() {
+            if is_stopping && !self.said_goodbye {
                 self.say_goodbye(Some(CloseCode::Away))?;
             }
             if let Some(timer) = &mut self.timer
@@ -114,24 +126,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Carrier<S> {
                 }
                 self.say_goodbye(None)?;
             }
-            // Also for what the library says of itself.
-            match Pin::new(&mut self.socket).poll_flush(cx) {
-                Poll::Ready(Ok(())) if self.unflushed => self.unflushed = false,
-                Poll::Ready(Ok(())) | Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            if !self.unflushed {
+                return Poll::Pending;
             }
+            ready!(Pin::new(&mut self.socket).poll_flush(cx))?;
+            self.unflushed = false;
         }
     }
 
     /// Takes what the client says.
-    fn poll_client(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Error>> {
+    fn poll_client(&mut self) -> Poll<Result<(), Error>> {
         loop {
             if self.grip.stage == Stage::Carrying && self.grip.session.as_ref().is_some_and(|session| session.is_high()) {
+                self.unread = true;
                 return Poll::Pending;
             }
-            let Some(message) = ready!(Pin::new(&mut self.socket).poll_next(cx)).transpose()? else {
-                return Poll::Ready(Ok(()));
-            };
+            (self.unread, self.unflushed) = (false, true);
+            let said = ready!(Pin::new(&mut self.socket).poll_next(&mut self.client.context()));
+            let Some(message) = said.transpose()? else { return Poll::Ready(Ok(())) };
             let frame = match message {
                 Message::Text(text) => engine_io::Frame::Text(text.into()),
                 Message::Binary(data) => engine_io::Frame::Binary(data),

@@ -2,12 +2,13 @@
 //!
 //! One task and one place to wait for all three of reading, the room and writing: while a write is blocked the client is still
 //! read, but nothing more is taken for it (from the room, or to echo). Frames that are ready together are written together;
-//! nothing ready is ever left unflushed.
+//! nothing ready is ever left unflushed. What has not changed is not looked at: a message of the room costs one look at the room
+//! and one write.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,7 +23,9 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use crate::context::Context;
 use crate::hub::{Limit, Reader};
+use crate::orders::Order;
 use crate::request_body::MAX_MESSAGE_BYTES;
+use crate::transport::knock::Door;
 
 /// Read at once. The library's default of 128 KiB costs every connection that much memory, and is slower.
 pub const READ_BUFFER_BYTES: usize = 4 << 10;
@@ -49,8 +52,8 @@ pub struct Plan {
 }
 
 /// Serves one WebSocket until it is over, the end of the stream included. `early` is what the client sent before it had the
-/// answer to its request; at `stopping` the server says goodbye.
-pub async fn serve<S>(stream: S, early: Bytes, plan: Plan, context: Arc<Context>, stopping: impl Future<Output = ()>)
+/// answer to its request; when it is told to stop the server says goodbye.
+pub async fn serve<S>(stream: S, early: Bytes, plan: Plan, context: Arc<Context>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -69,9 +72,10 @@ where
     // It keeps the buffer that the HTTP library read into: 8 KiB a connection for as long as it lives.
     drop(early);
     let is_echo = reader.is_none();
-    let mut session = Session { socket, reader, is_echo, opcode, context, unflushed: false, said_goodbye: false };
-    let mut stopping = pin!(stopping);
-    let ended = poll_fn(|cx| session.poll(cx, stopping.as_mut())).await;
+    let client = Door::new();
+    let (unread, unflushed, said_goodbye) = (false, false, false);
+    let mut session = Session { socket, client, unread, reader, is_echo, opcode, context, unflushed, said_goodbye };
+    let ended = poll_fn(|cx| session.poll(cx)).await;
     let Session { mut socket, context, .. } = session;
     // The kernel has the close frame, or never will: nobody waits for a client that does not read.
     let _ = tokio::time::timeout(FAREWELL_TIMEOUT, async {
@@ -89,38 +93,45 @@ where
 
 struct Session<S> {
     socket: WebSocketStream<S>,
+    /// Where the client knocks.
+    client: Door,
+    /// It may have said something: it has knocked, or its echo had to wait.
+    unread: bool,
     /// None for an echo, and when there is nothing more to send.
     reader: Option<Reader>,
     is_echo: bool,
     opcode: OpCode,
     context: Arc<Context>,
-    /// Something was handed to the library and not yet to the kernel.
+    /// The library may have something that the kernel has not: it was given something, or has read a ping that it answers.
     unflushed: bool,
     said_goodbye: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Does all that can be done now. Ready when the closing handshake is complete, or with the error.
-    fn poll(&mut self, cx: &mut TaskContext<'_>, mut stopping: Pin<&mut impl Future>) -> Poll<Result<(), Error>> {
+    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Error>> {
+        self.unread |= self.client.was_knocked_at(cx);
+        let is_stopping = self.context.meter.orders().poll_given(Order::Stop, cx).is_ready();
         loop {
-            if let Poll::Ready(ended) = self.poll_client(cx) {
+            if self.unread
+                && let Poll::Ready(ended) = self.poll_client(cx)
+            {
                 return Poll::Ready(ended);
             }
             if !self.unflushed {
                 self.poll_room(cx)?;
             }
-            if !self.said_goodbye && stopping.as_mut().poll(cx).is_ready() {
+            if is_stopping && !self.said_goodbye {
                 self.said_goodbye = true;
                 self.reader = None;
                 self.say(Message::Close(Some(CloseFrame { code: CloseCode::Away, reason: Utf8Bytes::default() })))?;
             }
-            // Also for what the library says of itself: pongs, and the answer to a close frame.
-            match Pin::new(&mut self.socket).poll_flush(cx) {
-                // Once more: the room, and what an echo had held up.
-                Poll::Ready(Ok(())) if self.unflushed => self.unflushed = false,
-                Poll::Ready(Ok(())) | Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            if !self.unflushed {
+                return Poll::Pending;
             }
+            ready!(Pin::new(&mut self.socket).poll_flush(cx))?;
+            // Once more: the room, and what an echo had held up.
+            self.unflushed = false;
         }
     }
 
@@ -130,9 +141,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             if self.is_echo
                 && let Poll::Pending = Pin::new(&mut self.socket).poll_ready(cx)?
             {
+                self.unread = true;
                 return Poll::Pending;
             }
-            let Poll::Ready(said) = Pin::new(&mut self.socket).poll_next(cx) else { return Poll::Pending };
+            (self.unread, self.unflushed) = (false, true);
+            let said = ready!(Pin::new(&mut self.socket).poll_next(&mut self.client.context()));
             let Some(message) = said.transpose()? else { return Poll::Ready(Ok(())) };
             let (Message::Text(_) | Message::Binary(_)) = &message else { continue };
             let payload_bytes = message.len() as u64;
