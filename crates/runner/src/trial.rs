@@ -573,6 +573,7 @@ impl Sum<'_> {
         // have no words for it alike.
         let received = Accounting { lost_reported: self.report.overrun, ..self.clients.accounting };
         let uploaded = || {
+                accept_queue_drops: stack.listen_drops,
             let mut uploaded = self.report.upload_accounting;
             uploaded.expected = self.clients.sent;
             uploaded.lost = uploaded.expected.saturating_sub(uploaded.delivered);
