@@ -31,7 +31,10 @@ const WORDS: &[(&str, &str)] = &[
         "A ratio whose corrected interval excludes 1 and that is beyond 5 %; one whose interval lies within 5 %; neither.",
     ),
     ("void", "A trial in which a check of validity failed. It is shown and counts for nothing."),
-    ("floor", "The fastest median delivery of a push arm: what this machine costs a message that waits for nothing."),
+    (
+        "floor",
+        "The fastest median delivery of a push arm from the same server: what this machine and that server cost a message that waits for nothing.",
+    ),
     (
         "private network",
         "A network namespace with nothing but the trial in it, MTU 1500, whose interface counters must equal the sum of the layers.",

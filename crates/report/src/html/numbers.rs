@@ -22,7 +22,7 @@ pub fn body(record: &Record) -> String {
     let baseline =
         record.plan.cells.iter().find(|c| c.config.name == record.plan.baseline).map_or(String::new(), view::arm_title);
     out += &format!(
-        "<p class=\"note\">× times as much as {}, ÷ that part of it, = the same within 5 %, ~ not distinguishable, in parentheses too few trials to tell. An interval is that of its own comparison; a verdict allows for all of them, so ~ may stand beside one that leaves 1 out. Copies of one broadcast share its fate, so a p99 of few messages rests on fewer than it has samples. – not measured, or fewer than ten samples beyond the percentile. Wire bytes are those of the measured window, both directions, with TCP and IP headers; a real Ethernet adds 14 bytes to each packet. Kernel memory is that of both ends. Theory: half an interval for short polling and nothing for long polling, plus the fastest push arm's median as the floor of this machine.</p>",
+        "<p class=\"note\">× times as much as {}, ÷ that part of it, = the same within 5 %, ~ not distinguishable, in parentheses too few trials to tell. An interval is that of its own comparison; a verdict allows for all of them, so ~ may stand beside one that leaves 1 out. Copies of one broadcast share its fate, so a p99 of few messages rests on fewer than it has samples. – not measured, or fewer than ten samples beyond the percentile. Wire bytes are those of the measured window, both directions, with TCP and IP headers; a real Ethernet adds 14 bytes to each packet. Kernel memory is that of both ends. Theory: half an interval for short polling and nothing for long polling, plus the median of the same server's fastest push arm as the floor.</p>",
         escape(&baseline)
     );
     out
