@@ -180,7 +180,7 @@ impl TargetProcess {
             return TargetProcess::at(url);
         }
         let address = target.address().ok_or_else(|| TargetError::Address("no port is said".into()))?;
-        if sockets::listens(address.port()).unwrap_or(false) {
+        if listens(address) {
             return Err(TargetError::Taken(address));
         }
         let (mut command, dir) = beside(target, &target.command, scenario_dir);
@@ -249,8 +249,8 @@ impl TargetProcess {
                 },
                 // A line says that it thinks so; the port, that it is.
                 // Whoever is elsewhere shows when clients connect.
-                _ if self.child.is_none() || sockets::listens(self.address.port()).unwrap_or(false) => return Ok(()),
-                _ => format!("nothing listens on {}", self.address),
+                _ if self.child.is_none() || listens(self.address) => return Ok(()),
+                _ => format!("nothing listens on {}{}", self.address, others()),
             };
             if !self.is_alive() {
                 return Err(self.died());
@@ -410,6 +410,19 @@ fn listen(output: Box<dyn Read + Send>, words: &Mutex<Words>) {
     }
 }
 
+/// Whether something takes connections there.
+fn listens(address: SocketAddr) -> bool {
+    sockets::listening().is_ok_and(|at| sockets::listens(&at, address))
+}
+
+/// Where something listens instead: another port than the scenario says, or IPv6 alone. In the private network that is the
+/// target; where it is one of many, nothing is said.
+fn others() -> String {
+    let at = sockets::listening().unwrap_or_default();
+    let list: Vec<String> = at.iter().map(ToString::to_string).collect();
+    if (1..=3).contains(&list.len()) { format!(", but on {}", list.join(", ")) } else { String::new() }
+}
+
 /// The status of a GET, asked as simply as can be.
 fn http_status(url: &str, address: SocketAddr) -> std::io::Result<u16> {
     let (host, _, path) = http_url(url).map_err(std::io::Error::other)?;
@@ -436,6 +449,7 @@ mod tests {
             ready,
             port: Some(1),
             stop_signal: None,
+            version: Vec::new(),
             install: None,
             url: None,
             dialect: serde_json::from_str("{\"sse\": {}}").unwrap(),
@@ -449,7 +463,6 @@ mod tests {
         let text = process.wait_until_ready(None).unwrap_err().to_string();
         assert!(text.contains("exit status: 3") && text.contains("no such module"), "{text}");
     }
-            version: Vec::new(),
 
     #[test]
     fn one_that_is_not_there_is_told() {
@@ -457,19 +470,6 @@ mod tests {
         assert!(error.to_string().contains("/nonexistent/server"), "{error}");
     }
 
-    #[test]
-    fn a_tree_of_processes_is_read_and_ended() {
-        // The shell has a child, and neither ends when asked to.
-        let script = "trap '' TERM; (trap '' TERM; while true; do sleep 0.05; done) & while true; do sleep 0.05; done";
-        let mut process = TargetProcess::start(&target(&["sh", "-c", script], None), Path::new(".")).unwrap();
-        let root = process.child.as_ref().unwrap().id();
-        while process::children(root).unwrap().len() < 2 {
-            std::thread::yield_now();
-        }
-        let reading = process.read();
-        assert!(reading.cpu_ns > 0 && reading.rss_bytes > 0);
-        let tree = process::children(root).unwrap();
-        process.stop();
     #[test]
     fn its_version_is_what_it_says_and_an_error_where_it_says_nothing() {
         let asked = |words: &[&str]| {
@@ -490,6 +490,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_tree_of_processes_is_read_and_ended() {
+        // The shell has a child, and neither ends when asked to.
+        let script = "trap '' TERM; (trap '' TERM; while true; do sleep 0.05; done) & while true; do sleep 0.05; done";
+        let mut process = TargetProcess::start(&target(&["sh", "-c", script], None), Path::new(".")).unwrap();
+        let root = process.child.as_ref().unwrap().id();
+        while process::children(root).unwrap().len() < 2 {
+            std::thread::yield_now();
+        }
+        let reading = process.read();
+        assert!(reading.cpu_ns > 0 && reading.rss_bytes > 0);
+        let tree = process::children(root).unwrap();
+        process.stop();
         // Killed is not gone yet.
         while !tree.iter().all(|pid| process::cpu_ns(Some(*pid)).is_err() || is_zombie(*pid)) {
             std::thread::yield_now();

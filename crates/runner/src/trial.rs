@@ -71,7 +71,7 @@ pub enum TrialError {
         heard: u32,
         /// Clients there should be.
         clients: u32,
-        /// `; the first error: …`, or empty.
+        /// `; ` and the first error, or what came to them instead.
         error: String,
     },
     /// The server does not see every client listening.
@@ -326,7 +326,18 @@ impl Running<'_> {
                     return Ok(());
                 }
                 if now_ns() > give_up_ns || status.ended > 0 {
-                    let error = fleet.first_error().map_or(String::new(), |text| format!("; the first error: {text}"));
+                    let error = fleet.first_error().map(|text| format!("; the first error: {text}"));
+                    let strange = || {
+                        let text = fleet.strange()?;
+                        Some(format!(
+                            "; what came to them is `{text}`: see the dialect's `message`, which says where it stands in that"
+                        ))
+                    };
+                    let nothing = || match status.probed {
+                        0 => "; nothing came to them: see where the dialect subscribes, and its `publish`".into(),
+                        _ => String::new(),
+                    };
+                    let error = error.or_else(strange).unwrap_or_else(nothing);
                     return Err(TrialError::Probes { heard: status.probed, clients, error });
                 }
                 sleep_until(now_ns() + 5_000_000);
@@ -562,6 +573,7 @@ impl Sum<'_> {
                 dsacks: stack.dsacks_sent,
                 ledger_dsack_bytes: all.dsack_bytes.total(),
                 retransmitted_segments: stack.retransmitted_segments,
+                accept_queue_drops: stack.listen_drops,
             }
         });
         ledger
@@ -573,7 +585,6 @@ impl Sum<'_> {
         // have no words for it alike.
         let received = Accounting { lost_reported: self.report.overrun, ..self.clients.accounting };
         let uploaded = || {
-                accept_queue_drops: stack.listen_drops,
             let mut uploaded = self.report.upload_accounting;
             uploaded.expected = self.clients.sent;
             uploaded.lost = uploaded.expected.saturating_sub(uploaded.delivered);
