@@ -36,6 +36,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         path, _, after = self.path.partition("?after=")
+        if wrong == "mute":
+            time.sleep(600)
         if wrong == "html":
             return self.answer(200, b"<!doctype html><title>Welcome!</title>", "text/html")
         after = int(after or len(messages))
@@ -49,6 +51,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("content-type", "text/event-stream")
             self.send_header("connection", "close")
             self.end_headers()
+            self.wfile.write(b"data: welcome\n\n" if wrong == "welcomes" else b"")
             self.wfile.flush()
             while True:
                 with news:
@@ -56,17 +59,25 @@ class Handler(BaseHTTPRequestHandler):
                         continue
                     new, after = messages[after:], len(messages)
                 for message in new:
+                    if wrong == "hangs-up" and len(messages) > 12:
+                        return
+                    if wrong == "wraps":
+                        message = json.dumps({"text": message})
                     self.wfile.write(f"data: {message}\n\n".encode())
                 self.wfile.flush()
         self.answer(404, b'{"error": "no such thing"}')
 
     def do_POST(self):
         message = self.rfile.read(int(self.headers["content-length"])).decode()
+        if self.path == "/nowhere":
+            return self.answer(204)
         if self.path != "/publish":
             return self.answer(404, b'{"error": "no such thing"}')
         if wrong == "dies" and len(messages) > 12:
             print("out of cheese", file=sys.stderr, flush=True)
             os._exit(7)
+        if wrong == "deaf":
+            time.sleep(600)
         if wrong == "slow":
             time.sleep(0.4)
         with news:
@@ -85,6 +96,8 @@ class Server(socketserver.ThreadingTCPServer):
             return self.shutdown_request(request)
         super().process_request(request, address)
 
+if wrong == "small":
+    Server.request_queue_size = 1
 if wrong == "never":
     print("looking for the database", flush=True)
     time.sleep(60)
@@ -194,7 +207,9 @@ fn balanced(trial: &Trial, said: &str) {
         assert_ne!(gate.outcome, GateOutcome::Failed, "{gate:?}");
     }
     if let Some(interface) = &trial.ledger.interface {
-        let explained = interface.is_explained_by_sack_blocks() || interface.is_explained_by_stray_resets();
+        let explained = interface.is_explained_by_sack_blocks()
+            || interface.is_explained_by_stray_resets()
+            || interface.is_explained_by_a_full_accept_queue();
         assert!(interface.residual_bytes() == 0 || explained, "{interface:?}");
     }
 }
@@ -205,12 +220,14 @@ fn a_newcomers_broadcast_is_measured_by_writing_only_yaml() {
         ("short_poll: { interval: 50ms, target: ", target("nothing", CUSTOM)),
         ("long_poll: { target: ", target("nothing", &CUSTOM.replace("/poll?", "/held?"))),
         ("sse: { target: ", target("nothing", "sse: { path: /events }")),
+        ("sse: { name: greets, target: ", target("welcomes", "sse: { path: /events }")),
+        ("sse: { name: wraps, target: ", target("wraps", "sse: { path: /events, message: { json: /text } }")),
     ];
     let arms: Vec<String> = arms.iter().map(|(arm, target)| format!("{{ {arm}{target} }} }}")).collect();
     let (code, said, record) = run(&scenario(PUSH, &format!("websocket, {}", arms.join(", "))));
     assert_eq!(code, 0, "{said}");
     let record = record.expect("a record");
-    assert_eq!(record.trials.len(), 4, "{said}");
+    assert_eq!(record.trials.len(), 6, "{said}");
     for trial in &record.trials {
         balanced(trial, &said);
         let cell = &record.plan.cells[trial.cell];
@@ -223,6 +240,30 @@ fn a_newcomers_broadcast_is_measured_by_writing_only_yaml() {
         }
         assert!(trial.server.cpu_ns > 0 && trial.server.rss_bytes > 0, "{:?}", trial.server);
     }
+}
+
+#[test]
+fn one_with_the_shortest_backlog_lets_clients_in_one_by_one_and_balances_all_the_same() {
+    let arm = format!("{{ sse: {{ target: {} }} }}", target("small", "sse: { path: /events }"));
+    let (code, said, record) = run(&scenario(PUSH, &arm).replace("clients: 3", "clients: 12"));
+    assert_eq!(code, 0, "{said}");
+    let trial = &record.expect("a record").trials[0];
+    balanced(trial, &said);
+    let residual = trial.gates.iter().find(|gate| gate.gate == "ledger_residual").unwrap();
+    assert_ne!(residual.outcome, GateOutcome::Failed, "{residual:?}");
+}
+
+#[test]
+fn its_version_is_in_the_record_or_nothing_is_started() {
+    let arm = |version: &str| {
+        let with = format!("{{ version: {version},");
+        format!("{{ sse: {{ target: {} }} }}", target("nothing", "sse: { path: /events }").replacen('{', &with, 1))
+    };
+    let (code, said, record) = run(&scenario("idle: {}", &arm("[sh, -c, \"echo hub 3; ls server.py\"]")));
+    assert_eq!(code, 0, "{said}");
+    let record = record.expect("a record");
+    assert_eq!(record.provenance.target_versions.get("sse").map(String::as_str), Some("hub 3, server.py"));
+    refused(&scenario("idle: {}", &arm("[sh, -c, \"exit 3\"]")), 78, &["`sse` does not tell its `version`", "exit status: 3"]);
 }
 
 #[test]
@@ -252,6 +293,10 @@ fn a_target_that_is_wrong_from_the_beginning_is_named() {
     let posts = CUSTOM.replace("/publish", "/publsh").replace("/poll?", "/held?");
     refused(&arm("long_poll", target("nothing", &posts)), 69, &["cannot publish", "status 404 to POST /publsh"]);
     refused(&arm("websocket", target("nothing", "websocket: {}")), 69, &["did not upgrade", "404"]);
+    // What comes is not what was published, or nothing comes.
+    refused(&arm("sse", target("wraps", "sse: { path: /events }")), 69, &["0 of 3 clients have heard", "is `{\\\"text\\\": "]);
+    let nowhere = "sse: { path: /events, publish: { post: /nowhere } }";
+    refused(&arm("sse", target("nowhere", nowhere)), 69, &["0 of 3 clients have heard", "nothing came to them"]);
 }
 
 #[test]
@@ -261,6 +306,8 @@ fn one_that_is_not_there_is_named() {
     refused(&arm("{ url: \"http://127.0.0.1:9\", dialect: sse }"), 69, &["refused"]);
     let install = "{ command: [python3], port: 1, install: { script: install-it, creates: not/here }, dialect: sse }";
     refused(&arm(install), 78, &["nothing was started", "is not installed: not/here is not there", "install-it"]);
+    let elsewhere = target("nothing", "sse").replace("18180", "18183").replace("line: listening", "port: 18183");
+    refused(&arm(&elsewhere), 69, &["nothing listens on 127.0.0.1:18183"]);
     refused(&arm("{ command: [no-such-program], port: 1, dialect: sse }"), 78, &["`no-such-program` is not there"]);
     let dead = "{ command: [sh, -c, \"echo no licence >&2; exit 4\"], port: 18182, dialect: sse }";
     refused(&arm(dead), 69, &["the target died", "exit status: 4", "no licence"]);
@@ -270,6 +317,29 @@ fn one_that_is_not_there_is_named() {
 fn one_that_never_gets_ready_is_given_up_with_its_last_words() {
     let arm = format!("{{ sse: {{ target: {} }} }}", target("never", "sse: {}"));
     refused(&scenario(PUSH, &arm), 69, &["did not get ready", "no line with `listening`", "looking for the database"]);
+}
+
+#[test]
+fn one_that_takes_connections_and_never_answers_is_given_up() {
+    let arm = |wrong: &str| scenario(PUSH, &format!("{{ sse: {{ target: {} }} }}", target(wrong, "sse: { path: /events }")));
+    refused(&arm("mute"), 69, &["only 0 of 3 clients were connected"]);
+    refused(&arm("deaf"), 69, &["cannot publish", "no answer"]);
+}
+
+#[test]
+fn one_that_hangs_up_in_the_middle_fails_gates_and_gives_no_number() {
+    let arm = format!("{{ sse: {{ target: {} }} }}", target("hangs-up", "sse: { path: /events }"));
+    let (code, said, record) = run(&scenario(PUSH, &arm));
+    assert_eq!(code, 0, "{said}");
+    let record = record.expect("a record");
+    let trial = &record.trials[0];
+    for name in ["lost", "clients_held", "errors"] {
+        assert_eq!(trial.gates.iter().find(|gate| gate.gate == name).unwrap().outcome, GateOutcome::Failed, "{name} {said}");
+    }
+    assert!(trial.errors.keys().any(|text| text.contains("the server ended the connection")), "{:?}", trial.errors);
+    assert!(record.cells.iter().all(|cell| cell.metrics.is_empty()), "{said}");
+    // What was due after a client had gone did not arrive at once: it counts with its age at the window's end.
+    assert!(trial.latencies["delivery"].quantile(0.5).unwrap() > 1_000_000, "{:?}", trial.latencies["delivery"]);
 }
 
 #[test]

@@ -73,6 +73,8 @@ pub(crate) struct Shared {
     pub ended: Cell<u32>,
     /// Clients that have seen a probe of the publisher's, where the server is not ours.
     pub probed: Cell<u32>,
+    /// What came from such a server before the start and was neither a probe nor a message, the latest.
+    pub strange: RefCell<Option<String>>,
     /// Clients that have sent and received everything of the plan.
     pub complete: Cell<u32>,
     pub ticks: Rc<Cell<Ticks>>,
@@ -141,12 +143,17 @@ impl Context {
         Rc::new(move |stages| context.stages(stages))
     }
 
-    /// A message has come from a server that cannot count for us. Probes are no messages: `false`.
-    fn is_message(&self, payload: &[u8], probed: &mut bool) -> bool {
-        let Some(foreign) = &self.target.foreign else { return true };
-        foreign.books.received(payload.len());
+    /// Something has come from a server that cannot count for us. Probes are no messages, and what it says of its own accord
+    /// before anything was published is none either: `false`.
+    fn is_message(&self, payload: &[u8], probed: &mut bool, begun: bool) -> bool {
+        let Some(target) = &self.target.foreign else { return true };
+        target.books.received(payload.len());
         if payload.get(6..10) != Some(PROBE_MARK) {
-            return true;
+            let strange = !begun && Envelope::read(payload).is_err();
+            if strange {
+                *self.shared.strange.borrow_mut() = Some(foreign::quoted(payload));
+            }
+            return !strange;
         }
         if !std::mem::replace(probed, true) {
             self.shared.probed.set(self.shared.probed.get() + 1);
@@ -305,7 +312,7 @@ async fn open_loop<S: Connect>(mut session: S, mut context: Context) -> (S, Resu
             delivery = session.next() => {
                 let received_ns = now_ns();
                 match delivery {
-                    Ok(Delivery::Message(payload)) if !context.is_message(&payload, &mut probed) => {}
+                    Ok(Delivery::Message(payload)) if !context.is_message(&payload, &mut probed, begin.is_some()) => {}
                     Ok(Delivery::Message(payload)) => {
                         let mut recorder = shared.recorder.borrow_mut();
                         if let Some(envelope) = recorder.message(&mut inbox, &payload, received_ns) {
@@ -461,7 +468,7 @@ async fn closed_loop<S: Connect>(mut session: S, context: Context, outstanding: 
                 let received_ns = now_ns();
                 match delivery {
                     Ok(Delivery::Message(payload)) => {
-                        let _ = context.is_message(&payload, &mut false);
+                        let _ = context.is_message(&payload, &mut false, true);
                         let mut recorder = shared.recorder.borrow_mut();
                         let reordered = recorder.accounting.reordered;
                         recorder.message(&mut inbox, &payload, received_ns);
@@ -485,7 +492,8 @@ async fn closed_loop<S: Connect>(mut session: S, context: Context, outstanding: 
 
 /// Accounts for what the plan wanted and what never came.
 fn settle(shared: &Shared, begin: &Begin, inbox: &Inbox, recovery: &Recovery, expected: impl Fn(u32) -> Vec<u64>) {
-    let now = now_ns();
+    // A client that could not go on closes its books early. What was due afterwards has not come any sooner for that.
+    let now = now_ns().max(begin.start_ns + begin.window_to_ns);
     let mut recorder = shared.recorder.borrow_mut();
     for (stream, check) in inbox.streams() {
         let expected = expected(stream);

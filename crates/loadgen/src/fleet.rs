@@ -269,6 +269,11 @@ impl Fleet {
         self.shards.iter().find_map(|shard| shard.status.first_error.lock().ok()?.clone())
     }
 
+    /// What came to some client before the start and was nothing that was published, if anything did: its beginning.
+    pub fn strange(&self) -> Option<String> {
+        self.shards.iter().find_map(|shard| shard.status.strange.lock().ok()?.clone())
+    }
+
     /// Whether there is nothing left to wait for: every client has everything, or has ended.
     pub fn is_complete(&self) -> bool {
         let status = self.status();

@@ -34,6 +34,8 @@ pub(crate) struct Status {
     pub p99_ns: AtomicU64,
     /// The first error of any client.
     pub first_error: Mutex<Option<String>>,
+    /// What came to a client before the start and was nothing of ours, the latest.
+    pub strange: Mutex<Option<String>>,
 }
 
 /// A client became ready, or could not.
@@ -171,6 +173,9 @@ fn show(shared: &Shared, status: &Status) {
         && first.is_none()
     {
         *first = Some(text.clone());
+    }
+    if let (Some(text), Ok(mut strange)) = (shared.strange.take(), status.strange.lock()) {
+        *strange = Some(text);
     }
     let quantile = |q| recorder.recent().and_then(|histogram| histogram.quantile(q)).unwrap_or(0);
     status.p50_ns.store(quantile(0.5), Relaxed);

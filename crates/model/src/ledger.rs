@@ -381,6 +381,10 @@ pub struct InterfaceAccount {
     /// Of the ledger's frames, those sent again that it takes for SYN or SYN-ACK.
     #[serde(default)]
     pub ledger_control_retransmits: u64,
+    /// SYNs and final acknowledgements that were dropped because an accept queue was full, by the same count. Each makes its
+    /// sender send a SYN or the server a SYN-ACK again.
+    #[serde(default)]
+    pub accept_queue_drops: u64,
 }
 
 impl InterfaceAccount {
@@ -399,6 +403,14 @@ impl InterfaceAccount {
             let of_fins = too_many % 8 == 0 && (0..=8 * self.ledger_control_retransmits as i64).contains(&too_many);
             (resets..=3 * resets).contains(&frames) && of_fins
         })
+    }
+
+    /// Whether the residual is that of SYN-ACKs which were sent again because the accept queue was full: every frame has its
+    /// name, and each of them was taken for an ACK, which is 8 bytes shorter.
+    pub fn is_explained_by_a_full_accept_queue(&self) -> bool {
+        let most = 8 * self.retransmitted_segments.min(self.accept_queue_drops) as i64;
+        let bytes = self.residual_bytes();
+        self.frames == self.ledger_frames && (8..=most).contains(&bytes) && bytes % 8 == 0
     }
 
     /// Whether the residual is SACK blocks, of segments that arrived out of order or twice: every frame has its name, and
@@ -495,6 +507,12 @@ mod tests {
         assert!(
             !InterfaceAccount { ledger_control_retransmits: 0, retransmitted_segments: 1, ..seen }.is_explained_by_stray_resets()
         );
+        let full = |over, drops| InterfaceAccount { retransmitted_segments: 19, accept_queue_drops: drops, ..account(over, 0) };
+        assert!(full(48, 25).is_explained_by_a_full_accept_queue() && full(8, 1).is_explained_by_a_full_accept_queue());
+        for account in [full(0, 25), full(48, 5), full(52, 25), full(-8, 25), full(160, 25), account(48, 0)] {
+            assert!(!account.is_explained_by_a_full_accept_queue(), "{account:?}");
+        }
+        assert!(!InterfaceAccount { frames: 11, ..full(48, 25) }.is_explained_by_a_full_accept_queue());
         for account in [stray(2, 92, 0), stray(2, 104, 1), stray(4, 196, 1), stray(0, 0, 1), stray(0, 12, 3)] {
             assert!(!account.is_explained_by_stray_resets(), "{account:?}");
         }

@@ -130,6 +130,10 @@ pub struct Provenance {
     pub rustc: String,
     /// Versions of the libraries that are measured with.
     pub dependencies: BTreeMap<String, String>,
+    /// What targets said of their versions, by arm. Absent for arms against the reference server, and for targets without a
+    /// command that tells it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub target_versions: BTreeMap<String, String>,
     /// The command line, without the path of the program.
     pub argv: Vec<String>,
     /// Hash of the scenario file.

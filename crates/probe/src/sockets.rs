@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{BorrowedFd, RawFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -52,25 +53,50 @@ fn with_nagle() -> io::Result<BTreeSet<PathBuf>> {
     Ok(found)
 }
 
-/// Whether a TCP socket of the calling thread's network listens on `port`, on any address. Nothing is sent: a connection
-/// made to find out would be the server's to deal with, and in everybody's counters.
+/// Where TCP sockets of the calling thread's network listen. Nothing is sent: a connection made to find out would be the
+/// server's to deal with, and in everybody's counters.
 ///
 /// # Errors
 /// `/proc` cannot be read.
-pub fn listens(port: u16) -> io::Result<bool> {
-    let ipv4 = std::fs::read_to_string("/proc/thread-self/net/tcp")?;
+pub fn listening() -> io::Result<BTreeSet<SocketAddr>> {
+    let mut found = listening_in(&std::fs::read_to_string("/proc/thread-self/net/tcp")?);
     // Without IPv6 there is no such table.
-    let ipv6 = std::fs::read_to_string("/proc/thread-self/net/tcp6").unwrap_or_default();
-    Ok(is_listening(&ipv4, port) || is_listening(&ipv6, port))
+    found.extend(listening_in(&std::fs::read_to_string("/proc/thread-self/net/tcp6").unwrap_or_default()));
+    Ok(found)
+}
+
+/// Whether one of these takes connections to an address of IPv4: it is there, or everywhere. IPv6 everywhere takes IPv4 too,
+/// unless it was told not to, which only whoever connects finds out.
+pub fn listens(at: &BTreeSet<SocketAddr>, address: SocketAddr) -> bool {
+    let fits = |own: IpAddr| own.is_unspecified() || own.to_canonical() == address.ip();
+    at.iter().any(|own| own.port() == address.port() && fits(own.ip()))
 }
 
 /// Lines are `0: 0100007F:46A0 00000000:0000 0A …`: number, own address, peer, state.
-fn is_listening(table: &str, port: u16) -> bool {
-    table.lines().skip(1).any(|line| {
+fn listening_in(table: &str) -> BTreeSet<SocketAddr> {
+    let own = |line: &str| {
         let mut fields = line.split_ascii_whitespace().skip(1);
-        let own = fields.next().and_then(|own| own.rsplit_once(':')).and_then(|(_, port)| u16::from_str_radix(port, 16).ok());
-        own == Some(port) && fields.nth(1) == Some("0A")
-    })
+        let (ip, port) = fields.next()?.rsplit_once(':')?;
+        fields.nth(1).filter(|state| *state == "0A")?;
+        Some(SocketAddr::new(ip_of(ip)?, u16::from_str_radix(port, 16).ok()?))
+    };
+    table.lines().skip(1).filter_map(own).collect()
+}
+
+/// Words of four bytes in the order of the network, each printed as a number of this machine.
+fn ip_of(hex: &str) -> Option<IpAddr> {
+    let word = |n: usize| Some(u32::from_str_radix(hex.get(8 * n..8 * n + 8)?, 16).ok()?.to_ne_bytes());
+    match hex.len() {
+        8 => Some(IpAddr::from(word(0)?)),
+        32 => {
+            let mut all = [0; 16];
+            for (n, part) in all.chunks_exact_mut(4).enumerate() {
+                part.copy_from_slice(&word(n)?);
+            }
+            Some(IpAddr::from(all))
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -83,10 +109,33 @@ mod tests {
     #[test]
     fn who_listens_is_seen_without_knocking() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        assert!(listens(port).unwrap());
+        let address = listener.local_addr().unwrap();
+        assert!(listening().unwrap().contains(&address) && listens(&listening().unwrap(), address));
         drop(listener);
-        assert!(!listens(port).unwrap());
+        assert!(!listens(&listening().unwrap(), address));
+    }
+
+    #[test]
+    fn everywhere_is_here_and_the_loopback_of_ipv6_is_not() {
+        let here: SocketAddr = "127.0.0.1:9000".parse().unwrap();
+        for (own, is_here) in [
+            ("127.0.0.1:9000", true),
+            ("0.0.0.0:9000", true),
+            ("[::]:9000", true),
+            ("[::ffff:127.0.0.1]:9000", true),
+            ("[::1]:9000", false),
+            ("127.0.0.1:9001", false),
+        ] {
+            assert_eq!(listens(&[own.parse().unwrap()].into(), here), is_here, "{own}");
+        }
+        // As this machine, which counts from the little end, prints them.
+        if cfg!(target_endian = "little") {
+            let line = |own: &str, state: &str| format!("head\n 0: {own} 00000000:0000 {state} 0:0");
+            assert_eq!(listening_in(&line("0100007F:2328", "0A")), ["127.0.0.1:9000".parse().unwrap()].into());
+            let six = line("00000000000000000000000001000000:2328", "0A");
+            assert_eq!(listening_in(&six), ["[::1]:9000".parse().unwrap()].into());
+            assert!(listening_in(&line("0100007F:2328", "01")).is_empty() && listening_in(&line("01:x", "0A")).is_empty());
+        }
     }
 
     #[test]

@@ -183,13 +183,14 @@ impl Summary {
     }
 }
 
-/// The fastest median delivery of any push cell of a group, ns: what this host costs a message that waits for nothing.
-pub fn floor_ns(record: &Record, group: &Group) -> Option<f64> {
-    group
-        .cells
-        .iter()
-        .filter(|&&index| record.plan.cells[index].config.transport.row().initiative == Initiative::Push)
-        .filter_map(|&index| estimate(record, index, "delivery_p50_ns"))
+/// The fastest median delivery of any push cell of a group from the server of this one, ns: what this host and that server cost
+/// a message that waits for nothing.
+pub fn floor_ns(record: &Record, group: &Group, cell: &Cell) -> Option<f64> {
+    let cells = group.cells.iter().map(|&index| &record.plan.cells[index]);
+    cells
+        .filter(|other| other.config.transport.row().initiative == Initiative::Push)
+        .filter(|other| other.config.target == cell.config.target)
+        .filter_map(|other| estimate(record, other.index, "delivery_p50_ns"))
         .min_by(f64::total_cmp)
 }
 
@@ -208,8 +209,8 @@ pub fn of(record: &Record) -> Summary {
     let mut sections: Vec<Section> = view::groups(&record.plan)
         .into_iter()
         .map(|group| {
-            let floor = floor_ns(record, &group);
-            let rows = group.cells.iter().map(|&index| row(record, &record.plan.cells[index], floor)).collect();
+            let rows = group.cells.iter().map(|&index| &record.plan.cells[index]);
+            let rows = rows.map(|cell| row(record, cell, floor_ns(record, &group, cell))).collect();
             Section { group, rows }
         })
         .collect();
@@ -306,8 +307,14 @@ mod tests {
         let summary = of(&record);
         let column = summary.columns.iter().position(|c| c.metric.is_empty()).unwrap();
         let poller = summary.sections[0].rows[0].values[column].shown.unwrap();
-        let floor = floor_ns(&record, &summary.sections[0].group).unwrap() / 1e6;
+        let floor = floor_ns(&record, &summary.sections[0].group, &record.plan.cells[0]).unwrap() / 1e6;
         assert!((poller - 500.0 - floor).abs() < 1e-9 && floor < 1.0);
+        // Another server's push arms say nothing of this one's floor.
+        let mut record = record;
+        let target = r#"{"url": "http://127.0.0.1:1", "dialect": {"nchan": {}}}"#;
+        record.plan.cells[0].config.target = Some(serde_json::from_str(target).unwrap());
+        let cells = of(&record).sections[0].rows.iter().map(|row| row.values[column].shown).collect::<Vec<_>>();
+        assert!(cells[0].is_none() && cells[1].is_some(), "{cells:?}");
     }
 
     #[test]

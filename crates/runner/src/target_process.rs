@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -86,6 +86,79 @@ struct Words {
     awaited: Option<String>,
 }
 
+/// A command of a target's where the target is, and with its environment; and the folder that this is.
+fn beside(target: &Target, words: &[String], scenario_dir: &Path) -> (Command, PathBuf) {
+    let program = words.first().cloned().unwrap_or_default();
+    let dir = target.cwd.as_ref().map_or(scenario_dir.to_path_buf(), |cwd| scenario_dir.join(cwd));
+    // A path with a slash is looked for where the target is started, and not where the run was.
+    let located = if program.contains('/') { dir.join(&program).into_os_string() } else { program.clone().into() };
+    let located = std::fs::canonicalize(&located).map_or(located, PathBuf::into_os_string);
+    let mut command = Command::new(located);
+    command.args(words.iter().skip(1)).envs(&target.env).current_dir(&dir);
+    command.arg0(&program);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    (command, dir)
+}
+
+/// What a child writes, on standard output and standard error.
+fn outputs(child: &mut Child) -> [Box<dyn Read + Send>; 2] {
+    let none = || Box::new(std::io::empty()) as Box<dyn Read + Send>;
+    [
+        child.stdout.take().map_or_else(none, |pipe| Box::new(pipe) as _),
+        child.stderr.take().map_or_else(none, |pipe| Box::new(pipe) as _),
+    ]
+}
+
+/// What a target says of its version, in one line; `None` if nobody asks it.
+///
+/// # Errors
+/// Why it does not tell, as a text: a version that is asked for and not known would be missed when it is too late.
+pub fn version(target: &Target, scenario_dir: &Path) -> Result<Option<String>, String> {
+    if target.version.is_empty() {
+        return Ok(None);
+    }
+    let asked = target.version.join(" ");
+    let (mut command, _) = beside(target, &target.version, scenario_dir);
+    process::die_with_parent(&mut command);
+    let mut child = command.spawn().map_err(|error| format!("`{asked}`: {error}"))?;
+    // Some programs tell it on standard error.
+    let outputs = outputs(&mut child).map(|output| {
+        let (tell, said) = mpsc::channel();
+        std::thread::spawn(move || {
+            let (mut bytes, mut output) = (Vec::new(), output);
+            let _ = output.by_ref().take(LINE_BYTES).read_to_end(&mut bytes);
+            // The rest is not wanted, but whoever writes it is to end well.
+            let _ = std::io::copy(&mut output, &mut std::io::sink());
+            let _ = tell.send(String::from_utf8_lossy(&bytes).into_owned());
+        });
+        said
+    });
+    let deadline = Instant::now() + Duration::from_nanos(READY_WITHIN.ns());
+    let too_long = || format!("`{asked}` did not end within {} s", READY_WITHIN.seconds());
+    let status = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => break status,
+            Ok(None) if Instant::now() < deadline => std::thread::sleep(LOOK_EVERY),
+            _ => {
+                kill(&mut child, &[]);
+                return Err(too_long());
+            }
+        }
+    };
+    let mut lines: Vec<String> = Vec::new();
+    for output in outputs {
+        // What it has started and left behind may still hold the pipe.
+        let said = output.recv_timeout(deadline.saturating_duration_since(Instant::now())).map_err(|_| too_long())?;
+        lines.extend(said.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from));
+    }
+    let said = lines.join(", ");
+    match (status.success(), said.is_empty()) {
+        (true, false) => Ok(Some(said)),
+        (true, true) => Err(format!("`{asked}` says nothing")),
+        (false, _) => Err(format!("`{asked}` failed ({status}): {said}")),
+    }
+}
+
 /// A target: a process, or an address.
 pub struct TargetProcess {
     child: Option<Child>,
@@ -112,37 +185,28 @@ impl TargetProcess {
             return TargetProcess::at(url);
         }
         let address = target.address().ok_or_else(|| TargetError::Address("no port is said".into()))?;
-        if sockets::listens(address.port()).unwrap_or(false) {
+        if listens(address) {
             return Err(TargetError::Taken(address));
         }
-        let program = target.command.first().cloned().unwrap_or_default();
-        let dir = target.cwd.as_ref().map_or(scenario_dir.to_path_buf(), |cwd| scenario_dir.join(cwd));
-        // A path with a slash is looked for where the target is started, and not where the run was.
-        let located = if program.contains('/') { dir.join(&program).into_os_string() } else { program.clone().into() };
-        let located = std::fs::canonicalize(&located).map_or(located, std::path::PathBuf::into_os_string);
-        let mut command = Command::new(located);
-        command.args(&target.command[1..]).envs(&target.env).current_dir(&dir);
-        command.arg0(&program);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let (mut command, dir) = beside(target, &target.command, scenario_dir);
         let guard = Guard::start();
         // Zero is a group of its own.
         command.process_group(guard.as_ref().map_or(0, Guard::group));
         process::die_with_parent(&mut command);
-        let mut child = command.spawn().map_err(|error| TargetError::Start { program, error })?;
+        let mut child = command.spawn().map_err(|error| {
+            let program = target.command.first().cloned().unwrap_or_default();
+            TargetError::Start { program, error }
+        })?;
         let awaited = match &target.ready {
             Some(Ready::Line(text)) => Some(text.clone()),
             _ => None,
         };
         let words = Arc::new(Mutex::new(Words { lines: VecDeque::new(), awaited }));
-        let outputs: [Option<Box<dyn Read + Send>>; 2] = [
-            child.stdout.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>),
-            child.stderr.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>),
-        ];
         let listening = |output| {
             let words = Arc::clone(&words);
             std::thread::spawn(move || listen(output, &words))
         };
-        let readers = outputs.into_iter().flatten().map(listening).collect();
+        let readers = outputs(&mut child).into_iter().map(listening).collect();
         let stop_signal = match target.stop_signal.unwrap_or_default() {
             StopSignal::Term => Signal::Term,
             StopSignal::Int => Signal::Int,
@@ -202,8 +266,8 @@ impl TargetProcess {
                 },
                 // A line says that it thinks so; the port, that it is.
                 // Whoever is elsewhere shows when clients connect.
-                _ if self.child.is_none() || sockets::listens(self.address.port()).unwrap_or(false) => return Ok(()),
-                _ => format!("nothing listens on {}", self.address),
+                _ if self.child.is_none() || listens(self.address) => return Ok(()),
+                _ => format!("nothing listens on {}{}", self.address, others()),
             };
             if !self.is_alive() {
                 return Err(self.died());
@@ -362,6 +426,19 @@ fn listen(output: Box<dyn Read + Send>, words: &Mutex<Words>) {
     }
 }
 
+/// Whether something takes connections there.
+fn listens(address: SocketAddr) -> bool {
+    sockets::listening().is_ok_and(|at| sockets::listens(&at, address))
+}
+
+/// Where something listens instead: another port than the scenario says, or IPv6 alone. In the private network that is the
+/// target; where it is one of many, nothing is said.
+fn others() -> String {
+    let at = sockets::listening().unwrap_or_default();
+    let list: Vec<String> = at.iter().map(ToString::to_string).collect();
+    if (1..=3).contains(&list.len()) { format!(", but on {}", list.join(", ")) } else { String::new() }
+}
+
 /// The status of a GET, asked as simply as can be.
 fn http_status(url: &str, address: SocketAddr) -> std::io::Result<u16> {
     let (host, _, path) = http_url(url).map_err(std::io::Error::other)?;
@@ -388,6 +465,7 @@ mod tests {
             ready,
             port: Some(1),
             stop_signal: None,
+            version: Vec::new(),
             install: None,
             url: None,
             dialect: serde_json::from_str("{\"sse\": {}}").unwrap(),
@@ -406,6 +484,26 @@ mod tests {
     fn one_that_is_not_there_is_told() {
         let error = TargetProcess::start(&target(&["/nonexistent/server"], None), Path::new(".")).err().unwrap();
         assert!(error.to_string().contains("/nonexistent/server"), "{error}");
+    }
+
+    #[test]
+    fn its_version_is_what_it_says_and_an_error_where_it_says_nothing() {
+        let asked = |words: &[&str]| {
+            let words = words.iter().map(ToString::to_string).collect();
+            version(&Target { version: words, env: [("N".into(), "7".into())].into(), ..target(&["x"], None) }, Path::new("."))
+        };
+        assert_eq!(asked(&[]), Ok(None));
+        assert_eq!(asked(&["sh", "-c", "echo server $N; echo '' ; echo library 2 >&2"]), Ok(Some("server 7, library 2".into())));
+        let much = asked(&["sh", "-c", "yes | head -c 1000000"]).unwrap().unwrap();
+        assert!(much.len() < 2 * LINE_BYTES as usize, "{much}");
+        for (words, says) in [
+            (&["sh", "-c", "echo no such option; exit 2"][..], "no such option"),
+            (&["true"], "says nothing"),
+            (&["no-such-program", "-v"], "`no-such-program -v`"),
+        ] {
+            let error = asked(words).unwrap_err();
+            assert!(error.contains(says), "{error}");
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use wirecost_report::{account, export, html, load, search as answers, stats, ter
 use wirecost_runner::preflight::{self, Ground};
 use wirecost_runner::run::{self as runner, Ending, Extras, Interrupts};
 use wirecost_runner::store::{Store, folder_name};
-use wirecost_runner::utc_now;
+use wirecost_runner::{target_process, utc_now};
 
 use super::validate::load_all;
 use super::{Outcome, calibrate, index};
@@ -235,6 +235,8 @@ fn run_job(
     [file, files]: [usize; 2],
 ) -> Outcome {
     let started = utc_now();
+    // Before there is a folder: what does not tell its version is refused.
+    let target_versions = target_versions(job)?;
     let store = if args.resume { unfinished(job, args)? } else { create(job, args, &started)? };
     // Once for all files, and after everything that can be refused; numbers that mean nothing need none.
     if calibration.is_none() && !args.no_calibrate && !args.verify {
@@ -243,7 +245,7 @@ fn run_job(
         }
         *calibration = Some(calibrate::before_run(job.ground.wire, args.quiet, &signals.count)?);
     }
-    let mut provenance = provenance(job, &started);
+    let mut provenance = provenance(job, &started, target_versions);
     if let Ok(earlier) = load::read_dir(store.dir()) {
         // A resumed run began when its first part did, and with that command.
         let earlier = earlier.record.provenance;
@@ -330,7 +332,24 @@ fn grown(plan: &Plan, trials: &[Trial]) -> Plan {
     plan
 }
 
-fn provenance(job: &Job, started: &str) -> Provenance {
+/// What targets say of their versions, by arm.
+fn target_versions(job: &Job) -> Result<BTreeMap<String, String>, Failure> {
+    let mut versions = BTreeMap::new();
+    for cell in &job.plan.extremes() {
+        let Some(target) = &cell.config.target else { continue };
+        let name = &cell.config.name;
+        let version = target_process::version(target, &job.ground.scenario_dir).map_err(|error| {
+            Failure::new(
+                exit::SCENARIO,
+                format!("the target of `{name}` does not tell its `version`: {error}; nothing was started"),
+            )
+        })?;
+        versions.extend(version.map(|version| (name.clone(), version)));
+    }
+    Ok(versions)
+}
+
+fn provenance(job: &Job, started: &str, target_versions: BTreeMap<String, String>) -> Provenance {
     let dependencies = env!("WIRECOST_DEPENDENCIES")
         .split(',')
         .filter_map(|pair| pair.split_once('='))
@@ -344,6 +363,7 @@ fn provenance(job: &Job, started: &str) -> Provenance {
         profile: env!("WIRECOST_PROFILE").into(),
         rustc: env!("WIRECOST_RUSTC").into(),
         dependencies,
+        target_versions,
         argv: std::env::args().skip(1).collect(),
         scenario_hash: scenario::hash(&job.text),
         started_utc: started.into(),
@@ -377,9 +397,14 @@ fn assemble(job: &Job, plan: Plan, trials: Vec<Trial>, mut provenance: Provenanc
     };
     let (foreign, remote) = (against(|_| true), against(|target| target.url.is_some()));
     if !foreign.is_empty() {
+        let published = plan.cells.iter().any(|cell| matches!(cell.workload, scenario::Workload::Push(_)));
+        let taking = if published {
+            " and contains taking each message from the publisher, which the reference server does not have to do"
+        } else {
+            ""
+        };
         warnings.push(format!(
-            "against a target ({foreign}) bytes are counted at the clients' end; the server's CPU time is that of all its processes and \
-             contains taking each message from the publisher, which the reference server does not have to do"
+            "against a target ({foreign}) bytes are counted at the clients' end; the server's CPU time is that of all its processes{taking}"
         ));
     }
     if !remote.is_empty() {

@@ -42,6 +42,10 @@ pub struct Target {
     /// The signal that ends it (default term). What is still there five seconds later is killed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_signal: Option<StopSignal>,
+    /// A command that tells its version: program and arguments, beside the target and with its environment. What it says is
+    /// in the record and the report.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub version: Vec<String>,
     /// What it needs, and the script that installs that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub install: Option<Install>,

@@ -34,7 +34,7 @@ pub struct Row<'a> {
     pub cell: &'a Cell,
     /// What theory says; its waits are without the floor.
     pub expected: Expectation,
-    /// The fastest median of a push arm under the same condition, ns.
+    /// The fastest median of a push arm from the same server under the same condition, ns.
     pub floor_ns: f64,
     /// Mean delivery, ns: the median over trials.
     pub mean_ns: f64,
@@ -61,14 +61,14 @@ fn metric(record: &Record, cell: &Cell, name: &str) -> Option<f64> {
     median(record, cell, |trial| metric.of(cell, trial))
 }
 
-/// Every poller of which theory speaks and that has a push arm beside it, in the order of the plan.
+/// Every poller of which theory speaks and whose server has a push arm beside it, in the order of the plan.
 pub fn rows(run: &Run) -> Vec<Row<'_>> {
     let record = &run.record;
     let mut rows: Vec<Row<'_>> = Vec::new();
     for group in view::groups(&record.plan) {
-        let Some(floor_ns) = summary::floor_ns(record, &group) else { continue };
         rows.extend(group.cells.iter().filter_map(|&index| {
             let cell = record.plan.cells.get(index)?;
+            let floor_ns = summary::floor_ns(record, &group, cell)?;
             // The period of one that pauses has the exchange in it, which is not measured apart.
             let polls = matches!(cell.config.transport, TransportKind::ShortPoll | TransportKind::LongPoll);
             let known = polls && cell.config.pacing == Pacing::Interval;
@@ -185,7 +185,7 @@ pub fn sentence(run: &Run) -> Option<String> {
 }
 
 /// What the table's words mean.
-pub const READING: &str = "Theory is that of METHODOLOGY, section 8, with the floor, the fastest push arm's median under the same condition, added to what it says of a delivery. Measured values are medians over trials. \"From uniform\": Kolmogorov's distance between all deliveries of an arm and the uniform law over its interval; beyond what is allowed the two are told apart, which happens to one of all the rows by chance in 5 % of records. \"Not parked\": how long a long poller has no request at the server for each answer that it gets, from the server's clocks; theory takes it as measured and says what follows for latency, requests and answers.";
+pub const READING: &str = "Theory is that of METHODOLOGY, section 8, with the floor, the median of the same server's fastest push arm, added to what it says of a delivery. Measured values are medians over trials. \"From uniform\": Kolmogorov's distance between all deliveries of an arm and the uniform law over its interval; beyond what is allowed the two are told apart, which happens to one of all the rows by chance in 5 % of records. \"Not parked\": how long a long poller has no request at the server for each answer that it gets, from the server's clocks; theory takes it as measured and says what follows for latency, requests and answers.";
 
 #[cfg(test)]
 mod tests {

@@ -18,6 +18,7 @@ pub mod marginal;
 pub mod other_work;
 pub mod parts;
 pub mod pay_off;
+pub mod servers;
 pub mod set_up;
 
 use wirecost_model::record::Trial;

@@ -116,6 +116,26 @@ pub fn table(record: &Record, group: &Group) -> Option<Table> {
     (!table.rows.is_empty()).then_some(table)
 }
 
+/// Arms that open a connection for each request: the table has what one costs, and not how often it is paid.
+pub fn sentences(record: &Record, group: &Group) -> Vec<String> {
+    let cells = group.cells.iter().filter_map(|&index| record.plan.cells.get(index));
+    let often = |cell: &&Cell| {
+        let a_request = median(record, cell, |trial| {
+            let window = trial.ledger.phase(Phase::Steady);
+            per(window.connections, window.requests)
+        });
+        a_request.is_some_and(|share| share > 0.9)
+    };
+    let say = |cell: &Cell| {
+        let all = median(record, cell, connections).map_or("–".into(), format::number);
+        format!(
+            "{} opens a connection for each request, {all} a client over the trial: what they cost is in its bytes per message.",
+            format::capital(&view::title(&record.plan, cell))
+        )
+    };
+    cells.filter(often).map(say).collect()
+}
+
 /// What the table's words mean.
 pub const READING: &str = "Both directions, medians over trials. Bytes and segments are those of a connection in the phase in which clients connect; connections are those of the whole trial. Full and resumed handshakes are as the server negotiated them. Round trips until the first byte are what theory asks of a first connection. \"Not shown\": this client library tells when it is ready, but not when that step was done; \"too few\": not ten samples lie beyond the median. Ready means that a message could come: for a poller after its first poll, whose answer is \"the rest\".";
 
@@ -142,7 +162,15 @@ mod tests {
             trial.latencies.get_mut("connect_ready").unwrap().quantiles.clear();
             trial.ledger.phases.iter_mut().find(|p| p.phase == Phase::Steady).unwrap().counters.connections = 200;
         }
-        let table = table(&record, &view::groups(&record.plan)[0]).unwrap();
+        let group = &view::groups(&record.plan)[0];
+        assert_eq!(sentences(&record, group), Vec::<String>::new());
+        for trial in record.trials.iter_mut().filter(|trial| trial.cell == 1) {
+            let window = &mut trial.ledger.phases.iter_mut().find(|p| p.phase == Phase::Steady).unwrap().counters;
+            (window.connections, window.requests) = (2000, 2000);
+        }
+        let said = sentences(&record, group);
+        assert!(said.len() == 1 && said[0].starts_with("Fast polling opens a connection for each request"), "{said:?}");
+        let table = table(&record, group).unwrap();
         assert_eq!(table.rows[0][7..], ["5.00", "50.0", "200", "3", "not shown", "not shown", "too few"]);
         record.trials.clear();
         assert_eq!(super::table(&record, &view::groups(&record.plan)[0]), None);

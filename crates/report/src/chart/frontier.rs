@@ -32,7 +32,6 @@ struct Point<'a> {
 const BYTES: &str = "wire_bytes_per_message";
 
 fn points<'a>(record: &'a Record, group: &Group) -> Vec<Point<'a>> {
-    let floor = floor_ns(record, group).unwrap_or(0.0);
     cells(record, group)
         .into_iter()
         .filter_map(|cell| {
@@ -42,7 +41,7 @@ fn points<'a>(record: &'a Record, group: &Group) -> Vec<Point<'a>> {
                 bytes: estimate(record, cell.index, BYTES).filter(|b| *b > 0.0)?,
                 p50_ns: estimate(record, cell.index, "delivery_p50_ns")?,
                 p99_ns: estimate(record, cell.index, "delivery_p99_ns"),
-                theory_ns: theory::expectation(cell).map(|e| e.p50_s * 1e9 + floor),
+                theory_ns: theory::expectation(cell).map(|e| e.p50_s * 1e9 + floor_ns(record, group, cell).unwrap_or(0.0)),
             })
         })
         .collect()

@@ -59,6 +59,9 @@ pub fn markdown(run: &Run) -> String {
         out += &numbers(record);
         out += &expected(run);
     }
+    if let Some(servers) = account::servers::table(record) {
+        out += &format!("\n## Servers\n\n{}", servers.markdown());
+    }
     out += &at_scale(record);
     if let Some(finding) = twins::finding(record) {
         let warning = if finding.told_apart { "> [!WARNING]\n> " } else { "" };
@@ -107,7 +110,9 @@ fn ledger(record: &Record) -> String {
         sentences.iter().for_each(|sentence| out += &format!("- {sentence}\n"));
     }
     if let Some(table) = account::set_up::table(record, &group) {
-        out += &format!("\n## Set-up{at}\n\n{}\n{}\n", table.markdown(), account::set_up::READING);
+        out += &format!("\n## Set-up{at}\n\n{}\n", table.markdown());
+        account::set_up::sentences(record, &group).iter().for_each(|sentence| out += &format!("{sentence}\n\n"));
+        out += &format!("{}\n", account::set_up::READING);
     }
     let slopes = [
         (account::marginal::cpu_sentence(record), account::marginal::cpu_table(record)),

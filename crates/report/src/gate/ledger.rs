@@ -30,11 +30,19 @@ pub const RESIDUAL: Gate = Gate {
                 fixed(interface.residual_bytes() as f64, 0)
             ));
         }
+        if interface.is_explained_by_a_full_accept_queue() {
+            return Finding::passed(format!(
+                "residual {} B and 0 frames: SYN-ACKs sent again, because the server's accept queue was full ({} drops); a longer \
+                 backlog where it listens would let clients in at once",
+                fixed(interface.residual_bytes() as f64, 0),
+                interface.accept_queue_drops
+            ));
+        }
         Finding::judge(
             interface.residual_bytes() == 0 && frames == 0,
             format!(
                 "residual {} B and {} frames of {} B in {} frames, 0 are allowed; the stack counted {} sent again, {} out of \
-                 order, {} DSACK, {} stray RST",
+                 order, {} DSACK, {} stray RST, {} dropped at a full accept queue",
                 fixed(interface.residual_bytes() as f64, 0),
                 fixed(frames as f64, 0),
                 count(interface.bytes),
@@ -42,7 +50,8 @@ pub const RESIDUAL: Gate = Gate {
                 interface.retransmitted_segments,
                 interface.out_of_order_segments,
                 interface.dsacks,
-                interface.stray_resets
+                interface.stray_resets,
+                interface.accept_queue_drops
             ),
             match cell.config.target {
                 None => "some connection was not counted, or closed before it was read: please report it with the record",

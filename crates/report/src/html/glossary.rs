@@ -34,7 +34,10 @@ const WORDS: &[(&str, &str)] = &[
         "void",
         "A trial that failed one of the checks under Validity, for instance because a message was lost or the machine was busy. It is shown, but no number is computed from it.",
     ),
-    ("floor", "The fastest median delivery of a push arm: what this machine costs a message that waits for nothing."),
+    (
+        "floor",
+        "The fastest median delivery of a push arm from the same server: what this machine and that server cost a message that waits for nothing.",
+    ),
     (
         "private network",
         "A network namespace with nothing but the trial in it, MTU 1500, whose interface counters must equal the sum of the layers.",

@@ -45,6 +45,7 @@ pub fn run(run: &Run, prefix: &str) -> String {
         ("verdict", "Verdict", verdict::body(record)),
         ("search", "Search", if record.search.is_some() { searched(record, &charts) } else { String::new() }),
         ("numbers", "Numbers", numbers::body(record)),
+        ("servers", "Servers", servers(record)),
         ("connections", "Set-up", unless_searched(set_up)),
         ("slopes", "One more", unless_searched(slopes)),
         ("theory", "Measured against theory", if record.search.is_some() { String::new() } else { expected(run) }),
@@ -101,14 +102,20 @@ fn notes(notes: &[String]) -> String {
     if notes.len() <= 3 { list } else { format!("<details><summary>In words</summary>{list}</details>") }
 }
 
+/// Who was measured, where it was not the reference server alone.
+fn servers(record: &Record) -> String {
+    account::servers::table(record).map_or(String::new(), |servers| table(&servers, "What stands behind each arm"))
+}
+
 /// What a connection costs before its first message, under the condition that the charts show.
 fn set_up(record: &Record) -> String {
     let Some(group) = view::rivals(&record.plan).pop() else { return String::new() };
     let Some(account) = account::set_up::table(record, &group) else { return String::new() };
     let at = if group.label().is_empty() { String::new() } else { format!(" at {}", group.label()) };
     format!(
-        "{}<p class=\"note\">{}</p>",
+        "{}{}<p class=\"note\">{}</p>",
         table(&account, &format!("What a connection costs{at}")),
+        prose(&account::set_up::sentences(record, &group).join("\n\n")),
         written(account::set_up::READING)
     )
 }

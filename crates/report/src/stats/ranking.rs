@@ -89,9 +89,10 @@ impl<'a> Ranking<'a> {
         })
     }
 
-    /// The places with the best median, for rankings that are not judged.
+    /// The places whose median reads as the best does, for rankings that are not judged.
     pub fn tied(&self) -> impl Iterator<Item = &Place<'a>> {
-        self.places.iter().take_while(|place| place.median == self.places[0].median)
+        let best = self.places[0].shown(self.metric);
+        self.places.iter().take_while(move |place| place.shown(self.metric) == best)
     }
 }
 

@@ -5,7 +5,7 @@
 //! answer and its next request.
 //!
 //! Here both ends are on one host, so d, s and g are close to nothing and nobody measures them apart. Charts therefore draw
-//! theory with d = s = g = 0 plus a **floor**: the fastest median delivery of any push arm of the same record. What is left
+//! theory with d = s = g = 0 plus a **floor**: the fastest median delivery of any push arm from the same server. What is left
 //! between a point and its line is what theory does not explain.
 
 pub mod fan_out;

@@ -53,7 +53,7 @@ pub enum TrialError {
         heard: u32,
         /// Clients there should be.
         clients: u32,
-        /// `; the first error: …`, or empty.
+        /// `; ` and the first error, or what came to them instead.
         error: String,
     },
     /// The server does not see every client listening.

@@ -106,7 +106,18 @@ impl Running<'_> {
                     return Ok(());
                 }
                 if now_ns() > give_up_ns || status.ended > 0 {
-                    let error = fleet.first_error().map_or(String::new(), |text| format!("; the first error: {text}"));
+                    let error = fleet.first_error().map(|text| format!("; the first error: {text}"));
+                    let strange = || {
+                        let text = fleet.strange()?;
+                        Some(format!(
+                            "; what came to them is `{text}`: see the dialect's `message`, which says where it stands in that"
+                        ))
+                    };
+                    let nothing = || match status.probed {
+                        0 => "; nothing came to them: see where the dialect subscribes, and its `publish`".into(),
+                        _ => String::new(),
+                    };
+                    let error = error.or_else(strange).unwrap_or_else(nothing);
                     return Err(TrialError::Probes { heard: status.probed, clients, error });
                 }
                 sleep_until(now_ns() + 5_000_000);

@@ -177,6 +177,7 @@ impl Sum<'_> {
                 ledger_dsack_bytes: all.dsack_bytes.total(),
                 retransmitted_segments: stack.retransmitted_segments,
                 ledger_control_retransmits: all.retransmit_control_segments,
+                accept_queue_drops: stack.listen_drops,
             }
         });
         ledger
