@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wirecost_probe::process::{self, Signal};
 
@@ -70,6 +70,11 @@ impl Capture {
     /// Ends it; returns how many packets were dropped. Call it when nothing moves any more.
     pub fn stop(mut self) -> std::io::Result<u64> {
         std::thread::sleep(HAND_OVER);
+        // One that still waits for a core has not taken what was handed over.
+        let give_up = Instant::now() + PATIENCE;
+        while process::state(self.child.id())? != 'S' && Instant::now() < give_up {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         process::signal(self.child.id(), Signal::Int)?;
         // `Packets received/dropped on interface 'Loopback: lo': 123/0 (pcap:0/dumpcap:0/flushed:0/ps_ifdrop:0) (100.0%)`
         let line = self.until("received/dropped")?;
