@@ -196,6 +196,16 @@ pub fn children(pid: u32) -> io::Result<Vec<u32>> {
     Ok(found)
 }
 
+/// What the process `pid` does at the moment, as `/proc/PID/stat` says it: `R` runs or wants to, `S` sleeps until something happens.
+///
+/// # Errors
+/// If there is no such process.
+pub fn state(pid: u32) -> io::Result<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    state.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no state in /proc/PID/stat"))
+}
+
 /// The parent's id in a line of `/proc/PID/stat`: `pid (name) state ppid …`. The name may contain blanks and brackets.
 fn parent_in_stat(stat: &str) -> Option<u32> {
     stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
@@ -278,16 +288,12 @@ mod tests {
     #[test]
     fn stop_and_continue() {
         let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let state = |pid| {
-            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-            stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
-        };
         signal(child.id(), Signal::Stop).unwrap();
-        while state(child.id()) != 'T' {
+        while state(child.id()).unwrap() != 'T' {
             thread::yield_now();
         }
         signal(child.id(), Signal::Cont).unwrap();
-        while state(child.id()) == 'T' {
+        while state(child.id()).unwrap() == 'T' {
             thread::yield_now();
         }
         signal(child.id(), Signal::Int).unwrap();

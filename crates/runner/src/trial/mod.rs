@@ -95,7 +95,7 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
     wirecost_probe::clock::set_timer_slack_ns(1)?;
     let wire_before = if private { Some((interface::Counters::read("lo")?, StackCounters::read()?)) } else { None };
 
-    let capture = order.capture.as_deref().map(|file| Capture::start(file, private)).transpose()?;
+    let capture = order.capture.as_deref().map(Capture::start).transpose()?;
 
     let mut server = Server::start(order, server)?;
     // Whoever waited for a target to get ready has left traces on the interface that are no connection of the trial's.
