@@ -89,10 +89,11 @@ impl<'a> Ranking<'a> {
         })
     }
 
-    /// The places whose median reads as the best does, for rankings that are not judged.
+    /// The places whose median is to the best as 1.00 is to 1, for rankings that are not judged.
     pub fn tied(&self) -> impl Iterator<Item = &Place<'a>> {
-        let best = self.places[0].shown(self.metric);
-        self.places.iter().take_while(move |place| place.shown(self.metric) == best)
+        let best = self.places[0].median;
+        let alike = move |place: &&Place<'_>| place.median == best || format::ratio(place.median / best) == format::ratio(1.0);
+        self.places.iter().take_while(alike)
     }
 }
 
@@ -145,6 +146,19 @@ mod tests {
         assert!(ranking.places.windows(2).all(|pair| pair[0].median <= pair[1].median));
         assert_eq!(ranking.leaders().count() + ranking.behind().count(), ranking.places.len());
         assert_eq!(ranking.leaders().next().unwrap().cell.config.name, "websocket");
+    }
+
+    #[test]
+    fn without_intervals_what_reads_as_once_as_much_is_not_ranked() {
+        let record = &fixture::run().record;
+        let mut ranking = of(record, "wire_bytes_per_message");
+        assert_eq!(ranking.tied().count(), 1);
+        for (by, tied) in [(1.004, 2), (1.006, 1), (1.0, 2)] {
+            ranking.places[1].median = ranking.places[0].median * by;
+            assert_eq!(ranking.tied().count(), tied, "{by}");
+        }
+        ranking.places[0].median = 0.0;
+        assert_eq!(ranking.tied().count(), 1);
     }
 
     #[test]
