@@ -36,7 +36,7 @@ impl Wake for Knocker {
 
 impl Door {
     /// A door at which somebody has knocked, because at first nobody knows that they should.
-    pub fn new() -> Door {
+    pub fn knocked_at() -> Door {
         let knocker = Arc::new(Knocker { knocked: AtomicBool::new(true), task: AtomicWaker::new() });
         Door { waker: knocker.clone().into(), knocker }
     }
@@ -73,7 +73,7 @@ mod tests {
         let woken = Arc::new(Woken(AtomicUsize::new(0)));
         let task = Waker::from(woken.clone());
         let mut cx = Context::from_waker(&task);
-        let door = Door::new();
+        let door = Door::knocked_at();
         assert!(door.was_knocked_at(&mut cx), "at first");
         assert!(!door.was_knocked_at(&mut cx));
         for knocks in 1..3 {

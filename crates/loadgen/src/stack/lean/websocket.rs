@@ -121,7 +121,9 @@ impl WebSocket {
         }
         match message {
             Message::Text(text) => {
-                std::str::from_utf8(&text).map_err(|e| TransportError::Malformed(e.to_string()))?;
+                if !frame::is_utf8(&text) {
+                    return Err(TransportError::Malformed("text that is not UTF-8".into()));
+                }
                 self.queue(Opcode::Text, &text);
             }
             Message::Binary(payload) => self.queue(Opcode::Binary, &payload),

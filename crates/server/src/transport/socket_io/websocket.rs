@@ -68,7 +68,7 @@ where
     };
     let timer = (stage == Stage::Silent).then(|| Box::pin(sleep(UPGRADE_TIMEOUT)));
     let grip = Grip { session, stage };
-    let client = Door::new();
+    let client = Door::knocked_at();
     let (unread, unflushed, said_goodbye) = (false, false, false);
     let mut carrier = Carrier { socket, client, unread, grip, context, timer, unflushed, said_goodbye };
     let ended = poll_fn(|cx| carrier.poll(cx)).await;

@@ -72,7 +72,7 @@ where
     // It keeps the buffer that the HTTP library read into: 8 KiB a connection for as long as it lives.
     drop(early);
     let is_echo = reader.is_none();
-    let client = Door::new();
+    let client = Door::knocked_at();
     let (unread, unflushed, said_goodbye) = (false, false, false);
     let mut session = Session { socket, client, unread, reader, is_echo, opcode, context, unflushed, said_goodbye };
     let ended = poll_fn(|cx| session.poll(cx)).await;
