@@ -393,6 +393,14 @@ impl InterfaceAccount {
         self.bytes as i64 - self.ledger_bytes as i64
     }
 
+    /// Whether every frame and byte has its name, or those that have none are known to the network stack.
+    pub fn balances(&self) -> bool {
+        (self.residual_bytes() == 0 && self.frames == self.ledger_frames)
+            || self.is_explained_by_sack_blocks()
+            || self.is_explained_by_stray_resets()
+            || self.is_explained_by_a_full_accept_queue()
+    }
+
     /// Whether the residual is what strays after the end of a connection: bare RSTs of 40 bytes, as many as the stack says
     /// it sent or fewer, each with at most two segments of 52 bytes that led to it. Less 8 bytes for a FIN that was sent again:
     /// the ledger takes it for a SYN, which is so much longer.
