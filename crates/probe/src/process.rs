@@ -287,7 +287,16 @@ mod tests {
 
     #[test]
     fn stop_and_continue() {
-        let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut command = Command::new("cat");
+        // Tests that a shell runs in the background ignore it, and so would what they start.
+        // SAFETY: signal takes two integers, between fork and exec.
+        unsafe {
+            command.pre_exec(|| {
+                libc::signal(libc::SIGINT, libc::SIG_DFL);
+                Ok(())
+            })
+        };
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         signal(child.id(), Signal::Stop).unwrap();
         while state(child.id()).unwrap() != 'T' {
             thread::yield_now();
