@@ -3,8 +3,8 @@
 //! Push arms are not here: theory has them deliver at once, and the fastest of them is the floor that is added to what it
 //! expects of the others.
 
-use wirecost_model::scenario::Pacing;
-use wirecost_model::{Cell, Record, TransportKind};
+use wirecost_model::scenario::{Audience, Pacing, Workload};
+use wirecost_model::{Cell, Phase, Record, TransportKind};
 
 use super::median;
 use crate::format;
@@ -73,7 +73,9 @@ pub fn rows(run: &Run) -> Vec<Row<'_>> {
             let polls = matches!(cell.config.transport, TransportKind::ShortPoll | TransportKind::LongPoll);
             let known = polls && cell.config.pacing == Pacing::Interval;
             let unparked_ns = metric(record, cell, "unparked_ns");
-            let expected = known.then(|| theory::with_gap(cell, unparked_ns.unwrap_or(0.0) / 1e9)).flatten()?;
+            let (named, process) = theory::arrivals(cell).filter(|_| known)?;
+            let rate = rate(record, cell).unwrap_or(named);
+            let expected = theory::at(cell, rate, process, unparked_ns.unwrap_or(0.0) / 1e9)?;
             let mean_ns = metric(record, cell, "delivery_mean_ns")?;
             Some(Row { cell, expected, floor_ns, mean_ns, uniform: uniform(run, cell, floor_ns), unparked_ns })
         }));
@@ -89,6 +91,19 @@ pub fn rows(run: &Run) -> Vec<Row<'_>> {
         }
     }
     rows
+}
+
+/// Messages a second to one client as they were due, over all trials that count: of Poisson arrivals a draw, not the rate that
+/// the scenario names. `None` where messages go both ways, which are planned together.
+fn rate(record: &Record, cell: &Cell) -> Option<f64> {
+    let trials = counting(cell.index, &record.trials);
+    let seconds: f64 = trials.iter().map(|trial| trial.ledger.duration_ns(Phase::Steady) as f64 / 1e9).sum();
+    let streams = match &cell.workload {
+        Workload::Push(push) if push.audience == Audience::Broadcast => 1,
+        Workload::Push(_) => cell.clients,
+        _ => return None,
+    };
+    (seconds > 0.0).then(|| messages(record, cell) as f64 / seconds / f64::from(streams))
 }
 
 /// Independent due times: those of all streams, whoever hears them.
@@ -114,40 +129,35 @@ pub fn table(run: &Run) -> Option<Table> {
     if rows.is_empty() {
         return None;
     }
-    let both = |what: &str, unit: &str| {
-        let unit = if unit.is_empty() { String::new() } else { format!(", {unit}") };
-        [Column::numbers(what, &format!("theory{unit}")), Column::numbers(what, &format!("measured{unit}"))]
-    };
-    let mut columns = vec![Column::words("arm")];
-    columns.extend(both("mean delivery", "ms"));
-    columns.push(Column::numbers("apart", ""));
-    columns.push(Column::numbers("from uniform", "distance"));
-    columns.push(Column::numbers("from uniform", "allowed"));
-    columns.push(Column::numbers("not parked", "µs an answer"));
-    columns.extend(both("requests", "/s a client"));
-    columns.extend(both("empty polls", ""));
-    columns.extend(both("messages an answer", ""));
+    let both = |what: &str, unit: &str| Column::numbers(what, &format!("theory / measured{unit}"));
+    let columns = vec![
+        Column::words("arm"),
+        both("mean delivery", ", ms"),
+        Column::numbers("apart", ""),
+        Column::numbers("from uniform", "distance / allowed"),
+        Column::numbers("not parked", "µs an answer"),
+        both("requests", ", /s"),
+        both("empty polls", ""),
+        both("messages an answer", ""),
+    ];
     let mut table = Table::new(columns);
-    let number = |value: Option<f64>| value.map_or("–".to_string(), format::number);
-    let share = |value: Option<f64>| value.map_or("–".to_string(), format::percent);
-    let distance = |value: Option<f64>| value.map_or("–".to_string(), |value| format::fixed(value, 4));
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".into());
+    let pair = |show: fn(f64) -> String, one: Option<f64>, other: Option<f64>| match (one, other) {
+        (None, None) => "–".to_string(),
+        _ => format!("{} / {}", or_dash(one.map(show)), or_dash(other.map(show))),
+    };
     for row in &rows {
         let measured = |name| metric(record, row.cell, name);
         let Expectation { requests_per_client_s, empty_fraction, messages_per_answer, .. } = row.expected;
         table.push(vec![
             view::full_title(&record.plan, row.cell),
-            format::number(row.expected_mean_ns() / 1e6),
-            format::number(row.mean_ns / 1e6),
+            pair(format::number, Some(row.expected_mean_ns() / 1e6), Some(row.mean_ns / 1e6)),
             apart(row.residual()),
-            distance(row.uniform.map(|uniform| uniform.distance)),
-            distance(row.uniform.map(|uniform| uniform.allowed)),
-            number(row.unparked_ns.map(|ns| ns / 1e3)),
-            number(requests_per_client_s),
-            number(measured("requests_per_client_s")),
-            share(empty_fraction),
-            share(measured("empty_fraction")),
-            number(messages_per_answer),
-            number(measured("messages_per_answer")),
+            pair(|d| format::fixed(d, 4), row.uniform.map(|u| u.distance), row.uniform.map(|u| u.allowed)),
+            or_dash(row.unparked_ns.map(|ns| format::number(ns / 1e3))),
+            pair(format::number, requests_per_client_s, measured("requests_per_client_s")),
+            pair(format::percent, empty_fraction, measured("empty_fraction")),
+            pair(format::number, messages_per_answer, measured("messages_per_answer")),
         ]);
     }
     Some(table)
@@ -185,7 +195,7 @@ pub fn sentence(run: &Run) -> Option<String> {
 }
 
 /// What the table's words mean.
-pub const READING: &str = "Theory is that of METHODOLOGY, section 8, with the floor, the median of the same server's fastest push arm, added to what it says of a delivery. Measured values are medians over trials. \"From uniform\": Kolmogorov's distance between all deliveries of an arm and the uniform law over its interval; beyond what is allowed the two are told apart, which happens to one of all the rows by chance in 5 % of records. \"Not parked\": how long a long poller has no request at the server for each answer that it gets, from the server's clocks; theory takes it as measured and says what follows for latency, requests and answers.";
+pub const READING: &str = "Theory is that of METHODOLOGY, section 8, with the floor, the median of the same server's fastest push arm, added to what it says of a delivery; messages come as often as they were due, which of random arrivals is a draw. Measured values are medians over trials, requests those of a client. \"From uniform\": Kolmogorov's distance between all deliveries of an arm and the uniform law over its interval; beyond what is allowed the two are told apart, which happens to one of all the rows by chance in 5 % of records. \"Not parked\": how long a long poller has no request at the server for each answer that it gets, from the server's clocks; theory takes it as measured and says what follows for latency, requests and answers.";
 
 #[cfg(test)]
 mod tests {

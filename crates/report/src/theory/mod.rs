@@ -63,14 +63,16 @@ pub fn arrivals(cell: &Cell) -> Option<(f64, Process)> {
     }
 }
 
-/// What theory expects of a cell with d = s = g = 0; `None` where it has no word on the workload.
+/// What theory expects of a cell with d = s = g = 0 at the rate that the scenario names; `None` where it has no word on the
+/// workload.
 pub fn expectation(cell: &Cell) -> Option<Expectation> {
-    with_gap(cell, 0.0)
+    let (rate, process) = arrivals(cell)?;
+    at(cell, rate, process, 0.0)
 }
 
-/// The same with d = s = 0 and the gap g of a long poller, which is then all of the time G that it has no request parked, s.
-pub fn with_gap(cell: &Cell, gap_s: f64) -> Option<Expectation> {
-    let (rate, process) = arrivals(cell)?;
+/// The same with d = s = 0 at another rate, messages a second to one client, and with the gap g of a long poller, which is then
+/// all of the time G that it has no request parked, s.
+pub fn at(cell: &Cell, rate: f64, process: Process, gap_s: f64) -> Option<Expectation> {
     match cell.config.transport {
         TransportKind::ShortPoll => {
             let poll = short_poll::ShortPoll { period_s: cell.config.interval?.seconds(), server_s: 0.0, delay_s: 0.0 };
