@@ -399,7 +399,7 @@ fn assemble(job: &Job, plan: Plan, trials: Vec<Trial>, mut provenance: Provenanc
     if !foreign.is_empty() {
         let published = plan.cells.iter().any(|cell| matches!(cell.workload, scenario::Workload::Push(_)));
         let taking = if published {
-            " and contains taking each message from the publisher, which the reference server does not have to do"
+            ", and it and the latencies contain each message's way from the publisher to the target, which the reference server does not have"
         } else {
             ""
         };

@@ -165,7 +165,14 @@ pub fn table(run: &Run) -> Option<Table> {
 
 /// `+1.2 %`.
 fn apart(share: f64) -> String {
-    format!("{}{}", if share >= 0.0 { "+" } else { "−" }, format::percent(share.abs()))
+    let text = format::percent(share.abs());
+    // What is written as nothing has no sign.
+    let sign = match text.contains(|c: char| ('1'..='9').contains(&c)) {
+        true if share < 0.0 => "−",
+        true => "+",
+        false => "",
+    };
+    format!("{sign}{text}")
 }
 
 /// What was found of short pollers, in a sentence; `None` without one.
