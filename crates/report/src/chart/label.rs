@@ -40,18 +40,21 @@ impl Place {
     }
 }
 
-/// Draws labels so that none lies on another, on a mark or on what is `taken`, and all lie inside the bounds.
+/// Draws labels so that none lies on another, and where there is room none on a mark or on what is `taken`, and all lie inside the
+/// bounds. One for which the others leave no place is left out.
 pub fn draw(canvas: &Canvas<'_>, labels: &[Label], taken: &[Taken], bounds: Taken) {
     let mut taken: Vec<Taken> = taken.to_vec();
     taken.extend(labels.iter().map(|l| [l.at.0 - 6.0, l.at.1 - 6.0, l.at.0 + 6.0, l.at.1 + 6.0]));
+    let mut names: Vec<Taken> = Vec::new();
     for label in labels {
         let width = text_width(&label.text, SIZE);
-        let Some((place, rect)) = best(label, width, &taken, bounds) else { continue };
+        let Some((place, rect)) = best(label, width, &taken, &names, bounds) else { continue };
         if let Some(end) = place.leader(label.at) {
             canvas.line(&[label.at, end], Ink::Muted, 0.5);
         }
         canvas.text(&label.text, (place.x, place.y), SIZE, Ink::Label, place.anchor);
         taken.push(rect);
+        names.push(rect);
     }
 }
 
@@ -68,8 +71,8 @@ pub fn along(from: (f64, f64), to: (f64, f64)) -> Vec<Taken> {
         .collect()
 }
 
-/// The nearest free place; the one with the least overlap if none is free.
-fn best(label: &Label, width: f64, taken: &[Taken], bounds: Taken) -> Option<(Place, Taken)> {
+/// The nearest free place; the one with the least overlap if none is free, but never on one of the `names`, which are taken too.
+fn best(label: &Label, width: f64, taken: &[Taken], names: &[Taken], bounds: Taken) -> Option<(Place, Taken)> {
     let (x, y) = label.at;
     let mut least: Option<(f64, Place, Taken)> = None;
     for ring in 0..7 {
@@ -92,6 +95,10 @@ fn best(label: &Label, width: f64, taken: &[Taken], bounds: Taken) -> Option<(Pl
             };
             let rect = [left, place.y - HEIGHT / 2.0, left + width, place.y + HEIGHT / 2.0];
             if rect[0] < bounds[0] || rect[1] < bounds[1] || rect[2] > bounds[2] || rect[3] > bounds[3] {
+                continue;
+            }
+            // Two names on each other can neither be read.
+            if names.iter().any(|name| overlap(&rect, name) > 0.0) {
                 continue;
             }
             let mut covered: f64 = taken.iter().map(|other| overlap(&rect, other)).sum();
@@ -130,10 +137,18 @@ mod tests {
         let labels: Vec<Label> =
             (0..5).map(|n| Label { at: (200.0 + f64::from(n), 100.0), text: format!("label number {n}") }).collect();
         let mut taken: Vec<Taken> = labels.iter().map(|l| [l.at.0 - 6.0, l.at.1 - 6.0, l.at.0 + 6.0, l.at.1 + 6.0]).collect();
+        let mut names = Vec::new();
         for label in &labels {
-            let (_, rect) = best(label, text_width(&label.text, SIZE), &taken, [0.0, 0.0, 400.0, 300.0]).unwrap();
+            let (_, rect) = best(label, text_width(&label.text, SIZE), &taken, &names, [0.0, 0.0, 400.0, 300.0]).unwrap();
             assert!(taken.iter().all(|other| overlap(&rect, other) == 0.0));
             taken.push(rect);
+            names.push(rect);
         }
+        // In a corner without room one lies on a mark rather than on another name, and in the end nowhere.
+        let corner = [190.0, 90.0, 190.0 + text_width(&labels[0].text, SIZE) + 60.0, 140.0];
+        let names = [[corner[0], 90.0, corner[2], 108.0]];
+        let (_, rect) = best(&labels[0], text_width(&labels[0].text, SIZE), &[corner], &names, corner).unwrap();
+        assert_eq!(overlap(&rect, &names[0]), 0.0);
+        assert!(best(&labels[0], text_width(&labels[0].text, SIZE), &[], &[corner], corner).is_none());
     }
 }
