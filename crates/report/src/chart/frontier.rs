@@ -31,6 +31,9 @@ struct Point<'a> {
 /// The bytes of the table and of the verdict. By the second they would hang on how many messages a trial's window happened to get.
 const BYTES: &str = "wire_bytes_per_message";
 
+/// So many pollers of one line have room for their names on a narrow screen.
+const NAMED_IN_A_ROW: usize = 4;
+
 fn points<'a>(record: &'a Record, group: &Group) -> Vec<Point<'a>> {
     cells(record, group)
         .into_iter()
@@ -166,6 +169,14 @@ fn paint(canvas: &Canvas<'_>, size: Size, record: &Record, group: &Group, points
         }
         canvas.mark(look.mark, (px, py), 5.0, ink);
     }
-    let labels: Vec<Label> = points.iter().map(|p| Label { at: place(p, p.p50_ns), text: p.title.clone() }).collect();
+    // On a narrow screen the names of many pollers would hide the line that joins them: its ends say what it is.
+    let within = |p: &&Point<'_>| {
+        let is_inside = |family: &Vec<&Point<'_>>| {
+            family.len() > NAMED_IN_A_ROW && family[1..family.len() - 1].iter().any(|other| other.cell.index == p.cell.index)
+        };
+        size.narrow && families.iter().any(is_inside)
+    };
+    let named = points.iter().filter(|p| !within(p));
+    let labels: Vec<Label> = named.map(|p| Label { at: place(p, p.p50_ns), text: p.title.clone() }).collect();
     label::draw(canvas, &labels, &taken, [frame.left, frame.top - 8.0, canvas.width, frame.bottom]);
 }
