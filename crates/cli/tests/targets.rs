@@ -207,10 +207,7 @@ fn balanced(trial: &Trial, said: &str) {
         assert_ne!(gate.outcome, GateOutcome::Failed, "{gate:?}");
     }
     if let Some(interface) = &trial.ledger.interface {
-        let explained = interface.is_explained_by_sack_blocks()
-            || interface.is_explained_by_stray_resets()
-            || interface.is_explained_by_a_full_accept_queue();
-        assert!(interface.residual_bytes() == 0 || explained, "{interface:?}");
+        assert!(interface.balances(), "{interface:?}");
     }
 }
 

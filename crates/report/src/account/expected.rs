@@ -13,7 +13,7 @@ use crate::stats::{Metric, counting, kolmogorov};
 use crate::summary;
 use crate::table::{Column, Table};
 use crate::theory::{self, Expectation, Process};
-use crate::view;
+use crate::view::{self, Group};
 
 /// How often one of all distributions in a record may be told from the uniform law though it is not.
 const FALSE_ALARM: f64 = 0.05;
@@ -64,33 +64,31 @@ fn metric(record: &Record, cell: &Cell, name: &str) -> Option<f64> {
 /// Every poller of which theory speaks and whose server has a push arm beside it, in the order of the plan.
 pub fn rows(run: &Run) -> Vec<Row<'_>> {
     let record = &run.record;
-    let mut rows: Vec<Row<'_>> = Vec::new();
-    for group in view::groups(&record.plan) {
-        rows.extend(group.cells.iter().filter_map(|&index| {
-            let cell = record.plan.cells.get(index)?;
-            let floor_ns = summary::floor_ns(record, &group, cell)?;
-            // The period of one that pauses has the exchange in it, which is not measured apart.
-            let polls = matches!(cell.config.transport, TransportKind::ShortPoll | TransportKind::LongPoll);
-            let known = polls && cell.config.pacing == Pacing::Interval;
-            let unparked_ns = metric(record, cell, "unparked_ns");
-            let (named, process) = theory::arrivals(cell).filter(|_| known)?;
-            let rate = rate(record, cell).unwrap_or(named);
-            let expected = theory::at(cell, rate, process, unparked_ns.unwrap_or(0.0) / 1e9)?;
-            let mean_ns = metric(record, cell, "delivery_mean_ns")?;
-            Some(Row { cell, expected, floor_ns, mean_ns, uniform: uniform(run, cell, floor_ns), unparked_ns })
-        }));
-    }
     // The more distributions are looked at, the farther the farthest of them is by chance.
-    let looks = rows.iter().filter(|row| row.uniform.is_some()).count() as f64;
-    for row in &mut rows {
-        let chance = kolmogorov::critical(messages(record, row.cell), FALSE_ALARM / looks);
-        let period_ns = row.cell.config.interval.map_or(f64::INFINITY, |interval| interval.ns() as f64);
-        if let Some(uniform) = &mut row.uniform {
-            // The floor is a median: what lies around it bends the ends of the law by about that much.
-            uniform.allowed = chance + row.floor_ns / period_ns;
-        }
-    }
-    rows
+    let looks = record.plan.cells.iter().filter(|cell| is_uniform(cell)).count();
+    let row = |cell, group: &Group| {
+        let floor_ns = summary::floor_ns(record, group, cell)?;
+        // The period of one that pauses has the exchange in it, which is not measured apart.
+        let polls = matches!(cell.config.transport, TransportKind::ShortPoll | TransportKind::LongPoll);
+        let known = polls && cell.config.pacing == Pacing::Interval;
+        let unparked_ns = metric(record, cell, "unparked_ns");
+        let (named, process) = theory::arrivals(cell).filter(|_| known)?;
+        let rate = rate(record, cell).unwrap_or(named);
+        let expected = theory::at(cell, rate, process, unparked_ns.unwrap_or(0.0) / 1e9)?;
+        let mean_ns = metric(record, cell, "delivery_mean_ns")?;
+        Some(Row { cell, expected, floor_ns, mean_ns, uniform: uniform(run, cell, floor_ns, looks), unparked_ns })
+    };
+    let groups = view::groups(&record.plan);
+    let of_group = |group: &Group| -> Vec<Row<'_>> {
+        group.cells.iter().filter_map(|&index| row(record.plan.cells.get(index)?, group)).collect()
+    };
+    groups.iter().flat_map(of_group).collect()
+}
+
+/// Whether theory has a poller's deliveries uniform: its messages come at random, and it asks by the clock.
+fn is_uniform(cell: &Cell) -> bool {
+    let at_random = theory::arrivals(cell).is_some_and(|(_, process)| process == Process::Poisson);
+    at_random && cell.config.interval.is_some() && cell.config.pacing == Pacing::Interval
 }
 
 /// Messages a second to one client as they were due, over all trials that count: of Poisson arrivals a draw, not the rate that
@@ -111,15 +109,13 @@ fn messages(record: &Record, cell: &Cell) -> u64 {
     counting(cell.index, &record.trials).iter().map(|trial| trial.planned_messages).sum()
 }
 
-/// A short poller's delivery against U(floor, floor + interval). What is allowed is for the caller, who knows how many there are.
-fn uniform(run: &Run, cell: &Cell, floor_ns: f64) -> Option<Uniform> {
-    let interval_ns = cell.config.interval?.ns() as f64;
-    let (_, process) = theory::arrivals(cell)?;
-    if process != Process::Poisson {
-        return None;
-    }
+/// A short poller's delivery against U(floor, floor + interval), one of so many `looks`.
+fn uniform(run: &Run, cell: &Cell, floor_ns: f64, looks: usize) -> Option<Uniform> {
+    let interval_ns = cell.config.interval.filter(|_| is_uniform(cell))?.ns() as f64;
     let distance = kolmogorov::from_uniform(&run.merged(cell, DELIVERY)?, floor_ns, floor_ns + interval_ns)?;
-    Some(Uniform { distance, allowed: 0.0 })
+    let chance = kolmogorov::critical(messages(&run.record, cell), FALSE_ALARM / looks as f64);
+    // The floor is a median: what lies around it bends the ends of the law by about that much.
+    Some(Uniform { distance, allowed: chance + floor_ns / interval_ns })
 }
 
 /// All of them, a row each; `None` if there is none.

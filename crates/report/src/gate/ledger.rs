@@ -1,6 +1,6 @@
 //! Do the bytes add up?
 
-use wirecost_model::ledger::Counters;
+use wirecost_model::ledger::{Counters, Explanation};
 use wirecost_model::record::Trial;
 use wirecost_model::{Cell, Direction, Phase};
 
@@ -15,36 +15,29 @@ pub const RESIDUAL: Gate = Gate {
         let Some(interface) = trial.ledger.interface else {
             return Finding::not_measured("not reconciled: without a private network the interface carries others' packets too");
         };
-        if interface.is_explained_by_sack_blocks() {
-            return Finding::passed(format!(
-                "residual {} B and 0 frames: SACK blocks, because two cores delivered {} out of order and {} twice",
-                fixed(interface.residual_bytes() as f64, 0),
+        let frames = interface.frames as i64 - interface.ledger_frames as i64;
+        let residual = format!("residual {} B and {frames} frames", fixed(interface.residual_bytes() as f64, 0));
+        let why = interface.explanation().map(|explanation| match explanation {
+            Explanation::SackBlocks => format!(
+                "SACK blocks, because two cores delivered {} out of order and {} twice",
                 crate::format::plural(interface.out_of_order_segments, "segment"),
                 interface.dsacks
-            ));
-        }
-        let frames = interface.frames as i64 - interface.ledger_frames as i64;
-        if interface.is_explained_by_stray_resets() {
-            return Finding::passed(format!(
-                "residual {} B and {frames} frames: strays after the end of a connection, and the RST that answered them",
-                fixed(interface.residual_bytes() as f64, 0)
-            ));
-        }
-        if interface.is_explained_by_a_full_accept_queue() {
-            return Finding::passed(format!(
-                "residual {} B and 0 frames: SYN-ACKs sent again, because the server's accept queue was full ({} drops); a longer \
-                 backlog where it listens would let clients in at once",
-                fixed(interface.residual_bytes() as f64, 0),
+            ),
+            Explanation::StrayResets => "strays after the end of a connection, and the RST that answered them".into(),
+            Explanation::FullAcceptQueue => format!(
+                "SYN-ACKs sent again, because the server's accept queue was full ({} drops); a longer backlog where it listens would \
+                 let clients in at once",
                 interface.accept_queue_drops
-            ));
+            ),
+        });
+        if let Some(why) = why {
+            return Finding::passed(format!("{residual}: {why}"));
         }
         Finding::judge(
-            interface.residual_bytes() == 0 && frames == 0,
+            interface.balances(),
             format!(
-                "residual {} B and {} frames of {} B in {} frames, 0 are allowed; the stack counted {} sent again, {} out of \
+                "{residual} of {} B in {} frames, 0 are allowed; the stack counted {} sent again, {} out of \
                  order, {} DSACK, {} stray RST, {} dropped at a full accept queue",
-                fixed(interface.residual_bytes() as f64, 0),
-                fixed(frames as f64, 0),
                 count(interface.bytes),
                 count(interface.frames),
                 interface.retransmitted_segments,
