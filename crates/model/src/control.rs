@@ -118,8 +118,6 @@ pub struct Reading {
     pub at_ns: u64,
     /// Everything counted so far.
     pub counters: Counters,
-    /// CPU time of the process so far, ns.
-    pub cpu_ns: u64,
     /// Resident memory, bytes.
     pub rss_bytes: u64,
     /// Proportional share of resident memory, bytes, where the kernel tells.

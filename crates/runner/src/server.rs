@@ -12,6 +12,7 @@ use wirecost_loadgen::workload::Script;
 use wirecost_loadgen::{Foreign, Target};
 use wirecost_model::control::{Begin, Reading, ServerReport, TrialOrder};
 use wirecost_model::ledger::Counters;
+use wirecost_probe::process::Glance;
 
 use crate::server_process::{ServerError, ServerProcess};
 use crate::target_process::{TargetError, TargetProcess};
@@ -158,6 +159,14 @@ impl Server {
         match self {
             Server::Reference(server) => Ok(server.read()?),
             Server::Target(other) => Ok(Reading { counters: other.foreign.books.reading(), ..other.process.read() }),
+        }
+    }
+
+    /// What it has used so far. It does nothing for that.
+    pub fn glance(&mut self) -> Result<Glance, ServerFault> {
+        match self {
+            Server::Reference(server) => Ok(server.glance()?),
+            Server::Target(other) => Ok(other.process.glance()),
         }
     }
 

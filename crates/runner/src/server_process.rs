@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use wirecost_model::control::{Begin, Reading, Ready, ServerCommand, ServerEvent, ServerReport};
-use wirecost_probe::process;
+use wirecost_probe::process::{self, Glance};
 
 use crate::last_words;
 
@@ -170,6 +170,14 @@ impl ServerProcess {
             ServerEvent::Reading(reading) => Ok(*reading),
             other => Err(ServerError::Confused(format!("{other:?} instead of a reading"))),
         }
+    }
+
+    /// What it has used so far.
+    ///
+    /// # Errors
+    /// [`ServerError::Died`].
+    pub fn glance(&mut self) -> Result<Glance, ServerError> {
+        Glance::at(self.child.id()).map_err(|_| self.died())
     }
 
     /// Ends it, and returns its last word.

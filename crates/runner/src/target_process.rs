@@ -18,7 +18,7 @@ use wirecost_model::control::Reading;
 use wirecost_model::scenario::Target;
 use wirecost_model::scenario::target::{READY_WITHIN, Ready, StopSignal, http_url};
 use wirecost_probe::clock::now_ns;
-use wirecost_probe::process::{self, Memory, Signal};
+use wirecost_probe::process::{self, Glance, Memory, Signal};
 use wirecost_probe::sockets;
 
 use crate::last_words;
@@ -307,18 +307,35 @@ impl TargetProcess {
         TargetError::Died { status: status.unwrap_or_default(), words: self.last_words() }
     }
 
-    /// CPU time and memory of its processes now; zeros, which stand for "not measured", of a URL.
+    /// Its processes; none of a URL.
+    fn tree(&self) -> Vec<u32> {
+        let Some(root) = self.child.as_ref().map(Child::id) else { return Vec::new() };
+        let mut tree = process::children(root).unwrap_or_default();
+        tree.push(root);
+        tree
+    }
+
+    /// What its processes have used so far; zeros, which stand for "not measured", of a URL.
+    pub fn glance(&mut self) -> Glance {
+        let mut glance = Glance::default();
+        for pid in self.tree() {
+            if let Ok(one) = Glance::at(pid) {
+                // Kept, because one that ends has been paid for all the same.
+                self.cpu_ns.insert(pid, one.cpu_ns);
+                glance.rss_bytes += one.rss_bytes;
+            }
+        }
+        glance.cpu_ns = self.cpu_ns.values().sum();
+        glance
+    }
+
+    /// Memory of its processes now; likewise.
     pub fn read(&mut self) -> Reading {
         let mut reading = Reading { at_ns: now_ns(), ..Reading::default() };
-        if let Some(child) = &self.child {
-            let root = child.id();
-            let mut tree = process::children(root).unwrap_or_default();
-            tree.push(root);
+        let tree = self.tree();
+        if !tree.is_empty() {
             let (mut pss, mut all_pss) = (0, true);
             for pid in tree {
-                if let Ok(cpu_ns) = process::cpu_ns(Some(pid)) {
-                    self.cpu_ns.insert(pid, cpu_ns);
-                }
                 if let Ok(memory) = Memory::of(pid) {
                     reading.rss_bytes += memory.rss_bytes;
                     pss += memory.pss_bytes.unwrap_or_default();
@@ -326,7 +343,6 @@ impl TargetProcess {
                 }
             }
             reading.pss_bytes = (all_pss && pss > 0).then_some(pss);
-            reading.cpu_ns = self.cpu_ns.values().sum();
         }
         self.last = reading.clone();
         reading
@@ -516,7 +532,8 @@ mod tests {
             std::thread::yield_now();
         }
         let reading = process.read();
-        assert!(reading.cpu_ns > 0 && reading.rss_bytes > 0);
+        let glance = process.glance();
+        assert!(glance.cpu_ns > 0 && glance.rss_bytes > 0 && reading.rss_bytes > 0);
         let tree = process::children(root).unwrap();
         process.stop();
         // Killed is not gone yet.

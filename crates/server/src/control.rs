@@ -183,7 +183,7 @@ mod tests {
             }
             say(&mut commands, &ServerCommand::Read);
             let Some(ServerEvent::Reading(reading)) = events.next() else { panic!("a reading must come") };
-            assert!(reading.at_ns > start_ns && reading.rss_bytes > 0 && reading.cpu_ns > 0);
+            assert!(reading.at_ns > start_ns && reading.rss_bytes > 0);
             say(&mut commands, &ServerCommand::Stop);
             report(&mut events)
         });

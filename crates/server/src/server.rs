@@ -198,7 +198,6 @@ impl Desk {
         Reading {
             at_ns: clock::now_ns(),
             counters: metering.counters(),
-            cpu_ns: process::cpu_ns(None).unwrap_or(0),
             rss_bytes: memory.as_ref().map_or(0, |memory| memory.rss_bytes),
             pss_bytes: memory.ok().and_then(|memory| memory.pss_bytes),
             open_connections: metering.open_connections(),

@@ -235,7 +235,7 @@ fn a_reading_while_connections_are_open() {
         client.get("/health").await;
         let reading = server.desk().reading();
         assert_eq!((reading.open_connections, reading.nagle_connections, reading.subscribers), (1, 0, 0));
-        assert!(reading.cpu_ns > 0 && reading.rss_bytes > 0 && reading.at_ns > 0);
+        assert!(reading.rss_bytes > 0 && reading.at_ns > 0);
         let counters = reading.counters;
         assert_eq!((counters.socket_bytes.up, counters.socket_bytes.down), (client.sent, client.received));
         assert_eq!((counters.data_segments.up, counters.data_segments.down), (1, 1));

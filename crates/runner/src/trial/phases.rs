@@ -41,6 +41,7 @@ pub(super) struct Window {
     pub(super) carried: [Option<interface::Counters>; 2],
     pub(super) from: Reading,
     pub(super) to: Reading,
+    pub(super) server_cpu_ns: u64,
     pub(super) client_cpu_ns: u64,
     pub(super) client_rss_from_bytes: u64,
     pub(super) client: process::Memory,
@@ -133,16 +134,19 @@ impl Running<'_> {
         let client_rss_from_bytes = process::Memory::of(std::process::id())?.rss_bytes;
         let from = server.read()?;
         let carried_from = carried(private)?;
+        // From here to the end of the window the server is not asked for anything: it would be measured being measured.
+        let server_cpu_from_ns = server.glance()?.cpu_ns;
         let client_cpu_from_ns = process::cpu_ns(None)?;
         let machine_from = MachineState::read()?;
         self.watch("measure", to_ns, server, fleet, begin)?;
         // What costs the least CPU first, so that looking is not in what is seen.
         let client_cpu_ns = process::cpu_ns(None)? - client_cpu_from_ns;
+        let server_cpu_ns = server.glance()?.cpu_ns - server_cpu_from_ns;
         let to = server.read()?;
         let carried = [carried_from, carried(private)?];
         let machine = MachineState::read()?.since(&machine_from);
         let client = process::Memory::of(std::process::id())?;
-        Ok(Window { carried, from, to, client_cpu_ns, client_rss_from_bytes, client, machine })
+        Ok(Window { carried, from, to, server_cpu_ns, client_cpu_ns, client_rss_from_bytes, client, machine })
     }
 
     fn watch(&mut self, phase: &str, until_ns: u64, server: &mut Server, fleet: &Fleet, begin: &Begin) -> Result<(), TrialError> {
@@ -192,14 +196,14 @@ impl Running<'_> {
         }
         let status = fleet.status();
         if let Some(at_ns) = point_ns {
-            let reading = server.read()?;
+            let glance = server.glance()?;
             self.series.push(SeriesPoint {
                 at_ns,
                 delivered: status.delivered,
                 errors: status.errors,
-                server_cpu_ns: reading.cpu_ns,
+                server_cpu_ns: glance.cpu_ns,
                 client_cpu_ns: process::cpu_ns(None)? - self.client_cpu_base_ns,
-                server_rss_bytes: reading.rss_bytes,
+                server_rss_bytes: glance.rss_bytes,
             });
         }
         let state = self.state(&status, begin);

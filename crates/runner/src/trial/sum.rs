@@ -111,7 +111,7 @@ impl Sum<'_> {
             closed_loop,
             ledger,
             server: ProcessCost {
-                cpu_ns: window.to.cpu_ns - window.from.cpu_ns,
+                cpu_ns: window.server_cpu_ns,
                 rss_before_bytes: self.readings.before.rss_bytes,
                 rss_window_bytes: Some(window.from.rss_bytes).filter(|bytes| *bytes > 0),
                 rss_bytes: window.to.rss_bytes,
