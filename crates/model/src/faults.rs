@@ -17,6 +17,10 @@ pub struct Faults {
     /// Every message becomes visible so much later than it was published; its stamps stay as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay: Option<Span>,
+    /// The delay strikes only in every second stretch of this length: not in the first of the measured window, which shows what
+    /// it is without. One that comes while an earlier message of its stream is still held waits for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alternate: Option<Span>,
     /// One message in n is never published; the sequence goes on after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lose: Option<u32>,
@@ -46,10 +50,30 @@ pub enum Fate {
     Swapped,
 }
 
+impl Fate {
+    /// How often the message comes to be seen.
+    pub fn copies(self) -> u64 {
+        match self {
+            Fate::Lost => 0,
+            Fate::Duplicated => 2,
+            Fate::Whole | Fate::Corrupted | Fate::Swapped => 1,
+        }
+    }
+}
+
 impl Faults {
     /// Nothing is wrong.
     pub fn is_none(&self) -> bool {
         *self == Faults::default()
+    }
+
+    /// How long a message is held back that is due `offset_ns` into the measured window; before it as in its first stretch.
+    pub fn hold_ns(&self, offset_ns: u64) -> u64 {
+        let delay_ns = self.delay.map_or(0, Span::ns);
+        match self.alternate {
+            Some(stretch) if (offset_ns / stretch.ns().max(1)).is_multiple_of(2) => 0,
+            _ => delay_ns,
+        }
     }
 
     /// The fate of a message; the same on every machine. If the kinds meet on one message after all, the first in the order
@@ -135,11 +159,20 @@ mod tests {
         /// All together, from four on, do not hide one another.
         #[test]
         fn equal_periods_do_not_collide(n in 4u32..500) {
-            let faults = Faults { delay: None, lose: Some(n), corrupt: Some(n), duplicate: Some(n), swap: Some(n) };
+            let faults = Faults { lose: Some(n), corrupt: Some(n), duplicate: Some(n), swap: Some(n), ..Faults::default() };
             for fate in [Fate::Lost, Fate::Corrupted, Fate::Duplicated, Fate::Swapped] {
                 prop_assert_eq!((0..n).filter(|&sequence| faults.fate(sequence) == fate).count(), 1);
             }
         }
+    }
+
+    #[test]
+    fn a_delay_strikes_everywhere_or_in_every_second_stretch() {
+        let always = Faults { delay: Some(Span(7)), ..Faults::default() };
+        assert!([0, 5, 10, 15, 20].map(|offset_ns| always.hold_ns(offset_ns)).iter().all(|&held_ns| held_ns == 7));
+        let sometimes = Faults { alternate: Some(Span(10)), ..always };
+        assert_eq!([0, 9, 10, 19, 20].map(|offset_ns| sometimes.hold_ns(offset_ns)), [0, 0, 7, 7, 0]);
+        assert_eq!(Faults::default().hold_ns(3), 0);
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Publishes on schedule, on a thread of its own: due times come from the plan, sent times from the clock at the moment of
 //! publishing, and both are in the message. Who listens, and over what, is not known here.
+//!
+//! A message that is to be held back on purpose is published so much later with the stamps of one that was not. No second thread
+//! hands it on, so that a message takes the same way held or not, and the difference is the delay.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -54,7 +57,12 @@ struct Stream {
     sequence: u32,
     schedule: Schedule,
     room: Arc<Room>,
+    /// When its latest message is published, ns: none overtakes another.
+    turn_ns: u64,
 }
+
+/// When a message is published, ns, by which stream, and when it was due: the order of a queue.
+type Turn = (u64, usize, u64);
 
 impl Publisher {
     /// Starts to publish as `begin` says; at once with what is overdue. The thread runs where its creator may run.
@@ -66,8 +74,7 @@ impl Publisher {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let faults = begin.publish.as_ref().map(|plan| plan.faults).unwrap_or_default();
-        // The outlet's own thread, if it has one, runs where this one may run too.
-        let outlet = Outlet::new(faults, fan_out, stop.clone())?;
+        let outlet = Outlet::new(faults, fan_out);
         let thread =
             std::thread::Builder::new().name("publisher".into()).spawn(move || publish(&begin, streams, outlet, &stopped))?;
         Ok(Publisher { stop, thread })
@@ -89,7 +96,7 @@ fn streams(begin: &Begin, hub: &Hub) -> Result<Vec<Stream>, PublisherError> {
     }
     let stream = |number: u32, room: &str| {
         let schedule = Schedule::new(&plan.arrivals, plan.rate, plan.seed, u64::from(number));
-        Ok(Stream { number, sequence: 0, schedule, room: hub.room(room)? })
+        Ok(Stream { number, sequence: 0, schedule, room: hub.room(room)?, turn_ns: 0 })
     };
     match plan.each_of {
         None => Ok(vec![stream(0, "all")?]),
@@ -97,56 +104,58 @@ fn streams(begin: &Begin, hub: &Hub) -> Result<Vec<Stream>, PublisherError> {
     }
 }
 
-/// The thread: the earliest due time of all streams, again and again.
+/// The thread: the earliest turn of all streams, again and again.
 fn publish(begin: &Begin, mut streams: Vec<Stream>, mut outlet: Outlet, stop: &AtomicBool) -> Outcome {
     let mut published = Published::default();
     let Some(plan) = &begin.publish else { return Outcome::default() };
     // Refused nowhere that is known; the lag would show it.
     let _ = clock::set_timer_slack_ns(1);
     let end_ns = begin.start_ns.saturating_add(begin.window_to_ns);
-    let due_of = |stream: &mut Stream| {
-        let due_ns = begin.start_ns.saturating_add(stream.schedule.next()?);
-        (due_ns < end_ns && stream.sequence <= MAX_SEQUENCE).then_some(due_ns)
+    let turn_of = |stream: &mut Stream, at: usize| -> Option<Turn> {
+        let offset_ns = stream.schedule.next()?;
+        let due_ns = begin.start_ns.saturating_add(offset_ns);
+        let held_ns = plan.faults.hold_ns(offset_ns.saturating_sub(begin.window_from_ns));
+        stream.turn_ns = stream.turn_ns.max(due_ns.saturating_add(held_ns));
+        (due_ns < end_ns && stream.sequence <= MAX_SEQUENCE).then_some((stream.turn_ns, at, due_ns))
     };
-    let mut due: BinaryHeap<Reverse<(u64, usize)>> =
-        streams.iter_mut().enumerate().filter_map(|(at, stream)| Some(Reverse((due_of(stream)?, at)))).collect();
-    let mut last_due_ns = None;
+    let mut turns: BinaryHeap<Reverse<Turn>> =
+        streams.iter_mut().enumerate().filter_map(|(at, stream)| turn_of(stream, at).map(Reverse)).collect();
+    let mut last_turn_ns = None;
     let mut watch = DepartureWatch::new(begin, &plan.arrivals, plan.rate, streams.len() as u32);
-    while let Some(Reverse((due_ns, at))) = due.pop() {
+    while let Some(Reverse((turn_ns, at, due_ns))) = turns.pop() {
         // Several messages of one instant are one tick.
-        if last_due_ns.is_some_and(|last| last < due_ns) && clock::now_ns() > due_ns {
+        if last_turn_ns.is_some_and(|last| last < turn_ns) && clock::now_ns() > turn_ns {
             published.missed_ticks += 1;
         }
-        last_due_ns = Some(due_ns);
-        if !wait(due_ns, stop) {
+        last_turn_ns = Some(turn_ns);
+        if !wait(turn_ns, stop) {
             break;
         }
         let stream = &mut streams[at];
-        let sent_ns = clock::now_ns();
+        let held_ns = turn_ns - due_ns;
+        let sent_ns = clock::now_ns() - held_ns;
         let envelope = Envelope { stream: stream.number, sequence: stream.sequence, due_ns, sent_ns };
         let payload = Bytes::from(envelope.to_vec(plan.payload_bytes));
-        outlet.put(stream.number, stream.sequence, &stream.room, payload, sent_ns);
+        outlet.put(stream.number, stream.sequence, &stream.room, payload, held_ns > 0);
         published.sent(due_ns, sent_ns, begin);
         watch.sent(due_ns, sent_ns);
         stream.sequence += 1;
-        if let Some(next_ns) = due_of(stream) {
-            due.push(Reverse((next_ns, at)));
-        }
+        turns.extend(turn_of(stream, at).map(Reverse));
     }
     published.departures = watch.seen();
     let injected = outlet.end(|number| streams.iter().find(|stream| stream.number == number).map(|stream| stream.room.clone()));
     (published, injected)
 }
 
-/// Waits for a due time; `false` if it was stopped meanwhile.
-pub(crate) fn wait(due_ns: u64, stop: &AtomicBool) -> bool {
+/// Waits for a turn; `false` if it was stopped meanwhile.
+fn wait(turn_ns: u64, stop: &AtomicBool) -> bool {
     loop {
         if stop.load(Ordering::Relaxed) {
             return false;
         }
-        let until_ns = due_ns.min(clock::now_ns().saturating_add(NAP_NS));
+        let until_ns = turn_ns.min(clock::now_ns().saturating_add(NAP_NS));
         clock::sleep_until(until_ns);
-        if until_ns == due_ns {
+        if until_ns == turn_ns {
             return true;
         }
     }
@@ -154,10 +163,11 @@ pub(crate) fn wait(due_ns: u64, stop: &AtomicBool) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use wirecost_model::Faults;
     use wirecost_model::control::Publish;
     use wirecost_model::schedule::Arrivals;
     use wirecost_model::trace::Trace;
-    use wirecost_model::units::Rate;
+    use wirecost_model::units::{Rate, Span};
 
     use super::*;
     use crate::hub::{HubOptions, Limit};
@@ -214,6 +224,37 @@ mod tests {
             assert_eq!((published.messages, published.in_window, published.lag.count()), (messages, in_window, in_window));
             let poisson = arrivals == Arrivals::Poisson;
             assert_eq!((published.departures.messages, published.departures.gaps.is_some()), (in_window, poisson));
+        }
+    }
+
+    #[test]
+    fn what_is_held_back_keeps_its_stamps_and_its_place() {
+        for each_of in [None, Some(3)] {
+            let mut begin = begin(each_of, Arrivals::Poisson, 64);
+            // Held for longer than a stretch, so that those after it wait for it.
+            let faults = Faults { delay: Some(Span::ms(15)), alternate: Some(Span::ms(10)), ..Faults::default() };
+            begin.publish.as_mut().unwrap().faults = faults;
+            let hub = Hub::new(HubOptions::default());
+            let publisher = Publisher::start(begin.clone(), &hub, Arc::default()).unwrap();
+            let (published, injected) = publisher.thread.join().unwrap();
+            // The last of all is due at the end of the last stretch, which is one that is delayed.
+            assert!(clock::now_ns() > begin.start_ns + begin.window_to_ns + 10_000_000);
+            let rooms = each_of.map_or(vec!["all".into()], |n| (0..n).map(|c| format!("c{c}")).collect::<Vec<_>>());
+            let mut held = 0;
+            for room in rooms {
+                let got = envelopes(&hub, &room);
+                assert!(got.iter().enumerate().all(|(at, e)| e.sequence == at as u32 && e.sent_ns >= e.due_ns));
+                assert!(got.is_sorted_by_key(|e| e.due_ns));
+                let mut turn_ns = 0;
+                for envelope in &got {
+                    let offset_ns = envelope.due_ns - begin.start_ns;
+                    let hold_ns = faults.hold_ns(offset_ns.saturating_sub(begin.window_from_ns));
+                    turn_ns = turn_ns.max(envelope.due_ns + hold_ns);
+                    held += u64::from(turn_ns > envelope.due_ns);
+                }
+            }
+            assert!(held > 0 && held < published.messages, "{held} of {}", published.messages);
+            assert_eq!(injected, Injected { delayed: held, ..Injected::default() });
         }
     }
 
