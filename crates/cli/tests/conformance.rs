@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use wirecost_model::transport::{TRANSPORTS, TransportRow};
-use wirecost_model::{Accounting, Record, Trial};
+use wirecost_model::{Accounting, Cell, Phase, Record, Trial};
 
 /// Workloads beside the one that the case itself names. Bursts make the second message of a burst hit the gap in which
 /// no poll is parked.
@@ -88,6 +88,15 @@ fn check(trial: &Trial, what: &str) {
     }
 }
 
+/// A long poller that takes its time asks no more often than that lets it.
+fn keeps_its_gap(trial: &Trial, cell: &Cell) {
+    let Some(gap) = cell.config.gap else { return };
+    let steady = trial.ledger.phase(Phase::Steady);
+    let answers = steady.full_answers + steady.empty_answers;
+    let most = u64::from(trial.clients_held) * (trial.ledger.duration_ns(Phase::Steady) / gap.ns() + 1);
+    assert!(answers <= most, "{answers} answers with gaps of {gap}, where there can be {most}");
+}
+
 #[test]
 fn every_transport_delivers_every_message_of_every_workload_once() {
     // A trial waits more than it works, so the transports take turns on the cores; only counts are looked at.
@@ -117,6 +126,7 @@ fn conforms(row: &TransportRow) {
         for trial in &record.trials {
             let cell = &record.plan.cells[trial.cell];
             check(trial, &format!("{name}, {}", cell.config.name));
+            keeps_its_gap(trial, cell);
             let spoken: BTreeSet<bool> = trial.negotiated.keys().map(|text| text.starts_with("TLS")).collect();
             assert!(!spoken.contains(&cell.config.tls.is_none()), "{name}: {:?}", trial.negotiated);
         }

@@ -223,6 +223,12 @@ counters! {
     /// How long polls have been held at the server, ns, over all of them; of those that wait at the moment, so far.
     #[serde(default)]
     parked_ns: u64,
+    /// Of those that were held when a message came: how many were answered.
+    #[serde(default)]
+    woken_polls: u64,
+    /// From that message until the answer was taken, ns, over all of them: their task had to wake.
+    #[serde(default)]
+    waking_ns: u64,
     /// Messages.
     messages: Flow,
     /// Payload bytes of messages.

@@ -36,6 +36,9 @@ pub struct ArmConfig {
     /// How long the server holds a request, for a transport that it holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Span>,
+    /// How long a client that was answered takes before it asks again, where it takes any time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<Span>,
     /// Opcode of WebSocket messages.
     pub frame: Frame,
     /// One connection for all requests of a client, or one for each.
@@ -97,6 +100,7 @@ impl ArmConfig {
             pacing: pick!(pacing).unwrap_or_default(),
             empty: pick!(empty).unwrap_or_default(),
             hold: transport.takes("hold").then(|| pick!(hold).unwrap_or(Span::ms(25_000))),
+            gap: if transport.takes("gap") { pick!(gap).filter(|gap| *gap > Span(0)) } else { None },
             frame: pick!(frame).unwrap_or_default(),
             keep_alive: pick!(keep_alive).unwrap_or(true),
             via: if transport.takes("via") { pick!(via).unwrap_or(vec![Via::Polling, Via::Websocket]) } else { Vec::new() },

@@ -76,7 +76,7 @@ pub const TRANSPORTS: &[TransportRow] = &[
         initiative: Initiative::Pull,
         colour: "#CC79A7",
         dash: "6 3",
-        options: &["hold", "keep_alive"],
+        options: &["hold", "gap", "keep_alive"],
         summary: "GET held by the server until a message or the hold ends; messages wait while no request is parked",
     },
     TransportRow {

@@ -83,7 +83,7 @@ impl Metering {
         for meter in live {
             counters += meter.counters();
         }
-        counters.parked_ns = self.parking.ns();
+        counters += self.parking.counters();
         counters
     }
 

@@ -56,6 +56,9 @@ pub struct ArmOptions {
     /// long_poll: how long the server holds a request (default 25s).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Span>,
+    /// long_poll: how long a client that was answered takes before it asks again (default 0).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<Span>,
     /// websocket: frame type of messages (default text).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frame: Option<Frame>,
@@ -94,13 +97,14 @@ pub struct ArmOptions {
 impl ArmOptions {
     /// Names of the options that are set.
     pub fn set(&self) -> Vec<&'static str> {
-        let all: [(&'static str, bool); 17] = [
+        let all: [(&'static str, bool); 18] = [
             ("name", self.name.is_some()),
             ("aa", self.aa.is_some()),
             ("interval", self.interval.is_some()),
             ("pacing", self.pacing.is_some()),
             ("empty", self.empty.is_some()),
             ("hold", self.hold.is_some()),
+            ("gap", self.gap.is_some()),
             ("frame", self.frame.is_some()),
             ("keep_alive", self.keep_alive.is_some()),
             ("via", self.via.is_some()),

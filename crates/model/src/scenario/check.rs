@@ -13,6 +13,9 @@ use crate::threshold::Threshold;
 use crate::transport::TransportKind;
 use crate::units::Span;
 
+/// Longest time for which a long poller asks for nothing.
+const LONGEST_GAP: Span = Span::ms(60_000);
+
 /// Longest hold of a long poll; what lies between would cut it (RFC 6202 §5.5 advises 30 s, tried 120 s).
 const LONGEST_HOLD: Span = Span::ms(120_000);
 
@@ -191,6 +194,11 @@ fn check_faults(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)) {
     if faults.delay.is_some_and(|delay| delay > LONGEST_DELAY) {
         report(&at("delay"), format!("a delay of more than {LONGEST_DELAY}; the drain would have to be longer still"));
     }
+    match faults.alternate {
+        Some(Span(0)) => report(&at("alternate"), "a stretch of no time".into()),
+        Some(_) if faults.delay.is_none() => report(&at("alternate"), "there is no delay that could strike".into()),
+        _ => {}
+    }
 }
 
 /// What an arm can ask of a server that is not ours.
@@ -350,6 +358,9 @@ fn check_arms(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)) {
             && (hold < Span::ms(100) || hold > LONGEST_HOLD)
         {
             report(&at("hold"), format!("a hold of {hold}; between 100ms and {LONGEST_HOLD} a long poll works"));
+        }
+        if arm.options.gap.is_some_and(|gap| gap > LONGEST_GAP) {
+            report(&at("gap"), format!("a gap of more than {LONGEST_GAP}; a client that asks so seldom is a short poller"));
         }
         check_socket_io(arm, &scenario.defaults, &mut |option, message| report(&at(option), message));
         if let Some(Tls::On(tls)) = arm.options.tls.or(scenario.defaults.tls) {

@@ -42,6 +42,8 @@ pub struct Row<'a> {
     pub uniform: Option<Uniform>,
     /// How long no request of a long poller's is parked, ns, for each answer.
     pub unparked_ns: Option<f64>,
+    /// How long one takes to wake, ns.
+    pub waking_ns: Option<f64>,
 }
 
 impl Row<'_> {
@@ -74,9 +76,11 @@ pub fn rows(run: &Run) -> Vec<Row<'_>> {
         let unparked_ns = metric(record, cell, "unparked_ns");
         let (named, process) = theory::arrivals(cell).filter(|_| known)?;
         let rate = rate(record, cell).unwrap_or(named);
-        let expected = theory::at(cell, rate, process, unparked_ns.unwrap_or(0.0) / 1e9)?;
+        let waking_ns = metric(record, cell, "waking_ns");
+        let held = theory::Held { gap_s: unparked_ns.unwrap_or(0.0) / 1e9, wake_s: waking_ns.unwrap_or(0.0) / 1e9 };
+        let expected = theory::at(cell, rate, process, held)?;
         let mean_ns = metric(record, cell, "delivery_mean_ns")?;
-        Some(Row { cell, expected, floor_ns, mean_ns, uniform: uniform(run, cell, floor_ns, looks), unparked_ns })
+        Some(Row { cell, expected, floor_ns, mean_ns, uniform: uniform(run, cell, floor_ns, looks), unparked_ns, waking_ns })
     };
     let groups = view::groups(&record.plan);
     let of_group = |group: &Group| -> Vec<Row<'_>> {
@@ -131,7 +135,7 @@ pub fn table(run: &Run) -> Option<Table> {
         both("mean delivery", ", ms"),
         Column::numbers("apart", ""),
         Column::numbers("from uniform", "distance / allowed"),
-        Column::numbers("not parked", "µs an answer"),
+        Column::numbers("not parked / waking", "µs an answer"),
         both("requests", ", /s"),
         both("empty polls", ""),
         both("messages an answer", ""),
@@ -150,7 +154,7 @@ pub fn table(run: &Run) -> Option<Table> {
             pair(format::number, Some(row.expected_mean_ns() / 1e6), Some(row.mean_ns / 1e6)),
             apart(row.residual()),
             pair(|d| format::fixed(d, 4), row.uniform.map(|u| u.distance), row.uniform.map(|u| u.allowed)),
-            or_dash(row.unparked_ns.map(|ns| format::number(ns / 1e3))),
+            pair(|ns| format::number(ns / 1e3), row.unparked_ns, row.waking_ns),
             pair(format::number, requests_per_client_s, measured("requests_per_client_s")),
             pair(format::percent, empty_fraction, measured("empty_fraction")),
             pair(format::number, messages_per_answer, measured("messages_per_answer")),
@@ -198,7 +202,7 @@ pub fn sentence(run: &Run) -> Option<String> {
 }
 
 /// What the table's words mean.
-pub const READING: &str = "Theory is that of METHODOLOGY, section 8, with the floor, the median of the same server's fastest push arm, added to what it says of a delivery; messages come as often as they were due, which of random arrivals is a draw. Measured values are medians over trials, requests those of a client. \"From uniform\": Kolmogorov's distance between all deliveries of an arm and the uniform law over its interval; beyond what is allowed the two are told apart, which happens to one of all the rows by chance in 5 % of records. \"Not parked\": how long a long poller has no request at the server for each answer that it gets, from the server's clocks; theory takes it as measured and says what follows for latency, requests and answers.";
+pub const READING: &str = "Theory is that of METHODOLOGY, section 8, with the floor, the median of the same server's fastest push arm, added to what it says of a delivery; messages come as often as they were due, which of random arrivals is a draw. Measured values are medians over trials, requests those of a client. \"From uniform\": Kolmogorov's distance between all deliveries of an arm and the uniform law over its interval; beyond what is allowed the two are told apart, which happens to one of all the rows by chance in 5 % of records. \"Not parked\": how long a long poller has no request at the server for each answer that it gets, and \"waking\": how long a parked one takes from the message that wakes it to its answer, both from the server's clocks; theory takes them as measured and says what follows for latency, requests and answers.";
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@
 //! answer and its next request.
 //!
 //! Here both ends are on one host, so d, s and g are close to nothing and nobody measures them apart. Charts therefore draw
-//! theory with d = s = g = 0 plus a **floor**: the fastest median delivery of any push arm from the same server. What is left
+//! theory with d = s = 0, and with no gap but one that a scenario asks for, plus a **floor**: the fastest median delivery of any push arm from the same server. What is left
 //! between a point and its line is what theory does not explain.
 
 pub mod fan_out;
@@ -17,6 +17,7 @@ pub mod short_poll;
 use wirecost_model::scenario::{Audience, Via, Workload};
 use wirecost_model::schedule::Arrivals;
 use wirecost_model::transport::Initiative;
+use wirecost_model::units::Span;
 use wirecost_model::{Cell, TransportKind};
 
 /// How messages for one client arrive.
@@ -63,16 +64,25 @@ pub fn arrivals(cell: &Cell) -> Option<(f64, Process)> {
     }
 }
 
-/// What theory expects of a cell with d = s = g = 0 at the rate that the scenario names; `None` where it has no word on the
-/// workload.
+/// What theory expects of a cell with d = s = 0 and the gap and the rate that the scenario names; `None` where it has no word on
+/// the workload.
 pub fn expectation(cell: &Cell) -> Option<Expectation> {
     let (rate, process) = arrivals(cell)?;
-    at(cell, rate, process, 0.0)
+    at(cell, rate, process, Held { gap_s: cell.config.gap.map_or(0.0, Span::seconds), wake_s: 0.0 })
 }
 
-/// The same with d = s = 0 at another rate, messages a second to one client, and with the gap g of a long poller, which is then
-/// all of the time G that it has no request parked, s.
-pub fn at(cell: &Cell, rate: f64, process: Process, gap_s: f64) -> Option<Expectation> {
+/// What is measured of a long poller, and not of theory.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Held {
+    /// The client's gap g, which is then all of the time G that it has no request parked, s.
+    pub gap_s: f64,
+    /// w: from a message until the parked poll that it wakes is answered, s.
+    pub wake_s: f64,
+}
+
+/// The same with d = s = 0 at another rate, messages a second to one client, and with what is known of a long poller. The waking
+/// of a task is in the floor, so what theory says of a wait is without it.
+pub fn at(cell: &Cell, rate: f64, process: Process, Held { gap_s, wake_s }: Held) -> Option<Expectation> {
     match cell.config.transport {
         TransportKind::ShortPoll => {
             let poll = short_poll::ShortPoll { period_s: cell.config.interval?.seconds(), server_s: 0.0, delay_s: 0.0 };
@@ -86,19 +96,19 @@ pub fn at(cell: &Cell, rate: f64, process: Process, gap_s: f64) -> Option<Expect
             })
         }
         TransportKind::LongPoll => {
-            let poll =
-                long_poll::LongPoll { delay_s: 0.0, server_s: 0.0, gap_s, reconnect_s: 0.0, hold_s: cell.config.hold?.seconds() };
+            let hold_s = cell.config.hold?.seconds();
+            let poll = long_poll::LongPoll { delay_s: 0.0, server_s: 0.0, gap_s, reconnect_s: 0.0, hold_s, wake_s };
             let (mean_s, requests, empty, messages) = match process {
                 Process::Periodic => (poll.periodic_mean_s(rate), poll.periodic_responses_per_s(rate), 0.0, None),
                 Process::Poisson => (
-                    poll.mean_s(rate),
+                    poll.mean_s(rate) - wake_s,
                     poll.responses_per_s(rate),
                     poll.empty_fraction(rate),
                     Some(poll.messages_per_full_answer(rate)),
                 ),
             };
             let quantile = |q: f64| match process {
-                Process::Poisson => poll.quantile_s(rate, q),
+                Process::Poisson => poll.quantile_s(rate, q) - wake_s,
                 // All wait uniformly, or none does.
                 Process::Periodic => 2.0 * q * mean_s,
             };

@@ -1,10 +1,11 @@
-//! One message in a ring: number, payload, and its encodings, each made by the first reader that needs it.
+//! One message in a ring: number, payload, when it came, and its encodings, each made by the first reader that needs it.
 //!
 //! Which encodings there are is the transports' business: a slot is a number here.
 
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use wirecost_probe::clock;
 
 /// Encodings that a message has room for.
 pub const ENCODINGS: usize = 3;
@@ -16,13 +17,15 @@ pub struct Message {
     pub id: u64,
     /// What was published. UTF-8.
     pub payload: Bytes,
+    /// When it was published, ns of CLOCK_MONOTONIC.
+    pub published_ns: u64,
     encoded: [OnceLock<Bytes>; ENCODINGS],
 }
 
 impl Message {
-    /// A message without encodings.
+    /// A message that is published now, without encodings.
     pub fn new(id: u64, payload: Bytes) -> Message {
-        Message { id, payload, encoded: Default::default() }
+        Message { id, payload, published_ns: clock::now_ns(), encoded: Default::default() }
     }
 
     /// The encoding in `slot`; `encode` is called if nobody has needed it yet, so that a fan-out to n readers encodes once.

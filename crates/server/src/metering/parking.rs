@@ -1,8 +1,10 @@
 //! How long polls are held, over all connections: the integral of their number over time. What is left of a client's time is
-//! when no request of its is there to be answered, which is when a message for it must wait.
+//! when no request of its is there to be answered, which is when a message for it must wait. And how long those take to wake
+//! that are held when a message comes: what is published meanwhile shares the answer.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use wirecost_model::ledger::Counters;
 use wirecost_probe::clock;
 
 /// The books of held polls.
@@ -16,6 +18,9 @@ struct Held {
     now: u64,
     /// Sum of the instants at which those began that are held now, ns: wide, for ten thousand of a machine that is up for years.
     begun_ns: u128,
+    woken: u64,
+    /// From the message that woke each of these until its answer was taken, ns.
+    waking_ns: u64,
 }
 
 impl Parking {
@@ -29,11 +34,16 @@ impl Parking {
         Parked { parking: self, since_ns }
     }
 
-    /// All polls until now, ns.
-    pub fn ns(&self) -> u64 {
+    /// All polls until now; the other counters are nothing.
+    pub fn counters(&self) -> Counters {
         let held = self.held();
         let waiting = u128::from(held.now) * u128::from(clock::now_ns()) - held.begun_ns;
-        held.done_ns + u64::try_from(waiting).unwrap_or(u64::MAX)
+        Counters {
+            parked_ns: held.done_ns + u64::try_from(waiting).unwrap_or(u64::MAX),
+            woken_polls: held.woken,
+            waking_ns: held.waking_ns,
+            ..Counters::default()
+        }
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -46,6 +56,18 @@ impl Parking {
 pub struct Parked<'a> {
     parking: &'a Parking,
     since_ns: u64,
+}
+
+impl Parked<'_> {
+    /// It is answered with what was published at `published_ns`, and since.
+    pub fn answer(self, published_ns: u64) {
+        // Otherwise it was there before the poll, which then has not waited.
+        if published_ns >= self.since_ns {
+            let mut held = self.parking.held();
+            held.woken += 1;
+            held.waking_ns += clock::now_ns() - published_ns;
+        }
+    }
 }
 
 impl Drop for Parked<'_> {
@@ -65,16 +87,32 @@ mod tests {
     #[test]
     fn what_is_held_counts_while_it_is_held_and_no_longer() {
         let parking = Parking::default();
-        assert_eq!(parking.ns(), 0);
+        let parked_ns = || parking.counters().parked_ns;
+        assert_eq!(parking.counters(), Counters::default());
         let before = clock::now_ns();
         let two = (parking.park(), parking.park());
         std::thread::sleep(Duration::from_millis(2));
-        let held = parking.ns();
+        let held = parked_ns();
         assert!(held >= 4_000_000 && held <= 2 * (clock::now_ns() - before), "{held}");
         drop(two);
-        let done = parking.ns();
+        let done = parked_ns();
         assert!(done >= held && done <= 2 * (clock::now_ns() - before));
         std::thread::sleep(Duration::from_millis(2));
-        assert_eq!(parking.ns(), done);
+        assert_eq!(parked_ns(), done);
+    }
+
+    #[test]
+    fn a_poll_is_woken_by_what_comes_after_it() {
+        let parking = Parking::default();
+        let early_ns = clock::now_ns();
+        std::thread::sleep(Duration::from_millis(1));
+        parking.park().answer(early_ns);
+        assert_eq!((parking.counters().woken_polls, parking.counters().waking_ns), (0, 0));
+        let poll = parking.park();
+        let published_ns = clock::now_ns();
+        std::thread::sleep(Duration::from_millis(1));
+        poll.answer(published_ns);
+        let Counters { woken_polls, waking_ns, .. } = parking.counters();
+        assert!(woken_polls == 1 && waking_ns >= 1_000_000 && waking_ns <= clock::now_ns() - published_ns, "{waking_ns}");
     }
 }

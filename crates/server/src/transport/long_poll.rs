@@ -28,9 +28,13 @@ pub async fn answer(parts: &mut request::Parts, context: &Context) -> Result<Ans
     held::let_go(parts);
     let parked = context.shared.metering.park();
     let news = timeout(hold, reader.next(Limit::default())).await;
-    drop(parked);
     match news {
-        Ok(Some(batch)) => poll_answer::batch(&batch),
+        Ok(Some(batch)) => {
+            if let Some(published_ns) = batch.messages.iter().map(|message| message.published_ns).min() {
+                parked.answer(published_ns);
+            }
+            poll_answer::batch(&batch)
+        }
         // The server stops.
         Ok(None) => Ok(poll_answer::nothing().last()),
         Err(_) => Ok(poll_answer::nothing()),

@@ -17,6 +17,7 @@ use super::{Finder, filled, quoted, recipe};
 use crate::client::{Connect, Context};
 use crate::session::{Delivery, Session, TransportError};
 use crate::stack::{Answer, Http};
+use crate::transport::long_poll;
 use crate::transport::rounds::{Exchange, Rounds};
 
 /// A poller of either kind.
@@ -49,7 +50,9 @@ impl Poll {
             .collect();
         let http = self.http.clone();
         let held = Duration::from_nanos(self.context.target.arm.hold.unwrap_or_default().ns());
+        let gap = long_poll::gap(&self.context);
         Box::pin(async move {
+            long_poll::wait(gap).await;
             let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             http.get(&path, &headers, held).await
         })
