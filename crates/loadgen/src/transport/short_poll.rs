@@ -1,6 +1,7 @@
 //! Short polling: GET with a cursor at an interval. 200 brings a batch, 204 or 304 brings nothing.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -78,6 +79,8 @@ pub(crate) struct ShortPoll {
     http: Http,
     room: String,
     cursor: Cursor,
+    /// What is asked for as long as the cursor stands: most polls of a short interval are empty.
+    path: Option<Rc<str>>,
     conditional: bool,
     etag: Option<String>,
     context: Context,
@@ -85,9 +88,10 @@ pub(crate) struct ShortPoll {
 }
 
 impl ShortPoll {
-    fn request(&self) -> Exchange {
+    fn request(&mut self) -> Exchange {
         let http = self.http.clone();
-        let path = format!("/poll?room={}&after={}", self.room, self.cursor.text());
+        let make = || format!("/poll?room={}&after={}", self.room, self.cursor.text()).into();
+        let path = Rc::clone(self.path.get_or_insert_with(make));
         let etag = self.conditional.then(|| self.etag.clone().unwrap_or_else(|| format!("\"{}\"", self.cursor.text())));
         Box::pin(async move {
             match &etag {
@@ -102,7 +106,8 @@ impl Downlink for ShortPoll {
     async fn connect(context: &Context, http: Http, room: String) -> Result<Self, TransportError> {
         let cursor = Cursor::find(context, &http, &room).await?;
         let conditional = context.target.arm.empty == EmptyAnswer::NotModified;
-        Ok(ShortPoll { http, room, cursor, conditional, etag: None, context: context.clone(), rounds: Rounds::default() })
+        let (context, rounds) = (context.clone(), Rounds::default());
+        Ok(ShortPoll { http, room, cursor, path: None, conditional, etag: None, context, rounds })
     }
 
     async fn next(&mut self) -> Result<Delivery, TransportError> {
@@ -111,10 +116,14 @@ impl Downlink for ShortPoll {
                 return Ok(delivery);
             }
             if self.rounds.are_due(Some(&self.context)).await {
-                self.rounds.ask(self.request());
+                let request = self.request();
+                self.rounds.ask(request);
             }
             let answer = self.rounds.answer().await?;
             self.etag = answer.etag.clone().or(self.etag.take());
+            if answer.status == 200 {
+                self.path = None;
+            }
             self.cursor.take(answer)?;
         }
     }
