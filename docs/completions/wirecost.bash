@@ -437,7 +437,7 @@ _wirecost() {
             return 0
             ;;
         wirecost__subcmd__run)
-            opts="-q -h --trials --seed --out --baseline --wire --resume --dry-run --verify --quiet --json --no-color --fail-if --allow-void --allow-remote --live --capture --miscount --no-calibrate --alias --help"
+            opts="-q -h --trials --seed --out --baseline --wire --resume --dry-run --verify --quiet --json --no-color --fail-if --allow-void --no-repeat --allow-remote --live --capture --miscount --no-calibrate --alias --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

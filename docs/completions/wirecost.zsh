@@ -48,7 +48,8 @@ host\:"The host'\''s loopback"))' \
 '--quiet[Only errors and the path of the record]' \
 '--json[The record as JSON on stdout instead of the table]' \
 '--no-color[No colours (also NO_COLOR, TERM=dumb)]' \
-'--allow-void[Exit 0 even if a gate voided a trial]' \
+'--allow-void[Exit 0 even if a gate voided a trial, and run none again]' \
+'--no-repeat[Do not run a trial again that late senders or the machine have voided (else once, up to one trial in ten)]' \
 '--capture[Keep a packet capture of every trial (needs dumpcap; for bytes, not for latency)]' \
 '--miscount[Count a byte too many in each frame, to see the gate fail]' \
 '--no-calibrate[Do without the short calibration before the first trial]' \

@@ -109,9 +109,12 @@ pub struct RunArgs {
     /// Exit 99 if this holds, such as 'websocket.delivery.p99 > 50ms' (may be repeated)
     #[arg(long, value_name = "EXPR")]
     pub fail_if: Vec<String>,
-    /// Exit 0 even if a gate voided a trial
+    /// Exit 0 even if a gate voided a trial, and run none again
     #[arg(long)]
     pub allow_void: bool,
+    /// Do not run a trial again that late senders or the machine have voided (else once, up to one trial in ten)
+    #[arg(long)]
+    pub no_repeat: bool,
     /// A host that is not this machine and that the scenario's targets may be on; load is sent there (may be repeated)
     #[arg(long, value_name = "HOST")]
     pub allow_remote: Vec<String>,

@@ -121,6 +121,14 @@ impl Observer for Watchers {
         self.ui.judge(cell, trial)
     }
 
+    fn is_worth_repeating(&mut self, gates: &[GateResult]) -> bool {
+        self.ui.is_worth_repeating(gates)
+    }
+
+    fn repeats(&mut self, cell: &Cell, trial: &Trial) {
+        self.ui.repeats(cell, trial);
+    }
+
     fn outcomes(&mut self, plan: &Plan, trials: &[Trial]) -> Vec<Outcome> {
         self.ui.outcomes(plan, trials)
     }

@@ -138,9 +138,28 @@ fn span(duration: Duration) -> String {
     }
 }
 
+/// Why a trial is void, a line each.
+fn voids(gates: &[GateResult]) -> String {
+    let failed = gates.iter().filter(|gate| gate.outcome == GateOutcome::Failed);
+    failed.map(|gate| format!("\n    VOID by {}: {}; {}", gate.gate, gate.seen, gate.advice)).collect()
+}
+
 impl Observer for Ui {
     fn judge(&mut self, cell: &Cell, trial: &Trial) -> Vec<GateResult> {
         gate::judge(cell, trial)
+    }
+
+    fn is_worth_repeating(&mut self, gates: &[GateResult]) -> bool {
+        gate::is_void_by_conditions(gates)
+    }
+
+    fn repeats(&mut self, cell: &Cell, trial: &Trial) {
+        self.line(&format!(
+            "trial {:>3}  {:<32}{}\n    it is run again, once",
+            trial.index + 1,
+            cell.label(),
+            voids(&trial.gates)
+        ));
     }
 
     fn outcomes(&mut self, plan: &Plan, trials: &[Trial]) -> Vec<Outcome> {
@@ -167,9 +186,6 @@ impl Observer for Ui {
             None => text.push_str("  p50 not measured"),
         }
         text.push_str(&format!("  {} delivered, {} lost", trial.accounting.delivered, trial.accounting.lost));
-        for gate in trial.gates.iter().filter(|gate| gate.outcome == GateOutcome::Failed) {
-            text.push_str(&format!("\n    VOID by {}: {}; {}", gate.gate, gate.seen, gate.advice));
-        }
-        self.line(&text);
+        self.line(&(text + &voids(&trial.gates)));
     }
 }

@@ -5,11 +5,13 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use wirecost_model::record::{Calibration, CalibrationForm, GateOutcome};
 use wirecost_model::transport::TRANSPORTS;
 use wirecost_model::{Record, Trial};
+use wirecost_probe::process::{self, Signal};
 use wirecost_runner::calibrate::RUNGS;
 
 /// Gates that look at what became of the messages.
@@ -167,4 +169,57 @@ fn a_run_carries_its_calibration_and_one_that_held_is_used_again() {
         assert_eq!(calibrations[0], calibrations[1]);
         assert_eq!(std::fs::read_dir(dir.path().join("cache/wirecost")).unwrap().count(), 1);
     }
+}
+
+/// The server of a run's trial: the trial is a child of the run, and the server of the trial.
+fn server_of(run: u32) -> Option<u32> {
+    let trial = *process::children(run).ok()?.first()?;
+    process::children(trial).ok()?.first().copied()
+}
+
+#[test]
+fn a_trial_that_the_conditions_voided_is_run_again_and_told_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("scenario.yaml");
+    // Too short for its halves to be compared: that its latency changes is not to be a second reason.
+    let text = "name: again\nquestion: Is it run again?\nworkload: { push: { rate: 200/s } }\narms: [websocket]\n\
+                trial: { warmup: 300ms, measure: 1s, drain: 5s }\ntrials: 1\n";
+    std::fs::write(&file, text).unwrap();
+    let results = dir.path().join("results");
+    let mut run = Command::new(env!("CARGO_BIN_EXE_wirecost"))
+        .args(["run", "--no-calibrate", "--out"])
+        .args([&results, &file])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let first = loop {
+        match server_of(run.id()) {
+            Some(server) => break server,
+            None => assert!(run.try_wait().unwrap().is_none(), "it ended before it had a server"),
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    // The first attempt's server stands still half of the time, so that its publisher is late; whenever the window is, that is in it.
+    while process::signal(first, Signal::Stop).is_ok() {
+        std::thread::sleep(Duration::from_millis(150));
+        let _ = process::signal(first, Signal::Cont);
+        std::thread::sleep(Duration::from_millis(150));
+        if server_of(run.id()) != Some(first) {
+            break;
+        }
+    }
+    let output = run.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let folder = std::fs::read_dir(&results).unwrap().flatten().map(|entry| entry.path()).find(|path| path.is_dir()).unwrap();
+    let record: Record = serde_json::from_str(&std::fs::read_to_string(folder.join("record.json")).unwrap()).unwrap();
+    let [trial] = &record.trials[..] else { panic!("one trial was planned: {said}") };
+    let gates: Vec<&str> = trial.repeated_for.iter().map(|gate| gate.gate.as_str()).collect();
+    assert!(gates.contains(&"publish_lag"), "{gates:?}\n{said}");
+    assert!(
+        said.contains("it is run again, once") && record.warnings.iter().any(|text| text.contains("was run again")),
+        "{said}"
+    );
+    // How the second attempt fared is the machine's affair; that it decides is not.
+    assert_eq!(output.status.code(), Some(if trial.is_void() { 100 } else { 0 }), "{said}");
 }

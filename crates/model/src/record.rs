@@ -230,6 +230,10 @@ pub struct Trial {
     pub publisher: Option<Counters>,
     /// Checks of this trial's validity.
     pub gates: Vec<GateResult>,
+    /// If it was run again: the failed gates of its first attempt, all of them about the conditions of measuring. Nothing else of
+    /// that attempt is in the record.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repeated_for: Vec<GateResult>,
 }
 
 impl Trial {

@@ -15,7 +15,7 @@ use wirecost_model::threshold::Threshold;
 use wirecost_model::units::Span;
 use wirecost_model::{Cell, Plan, scenario};
 use wirecost_probe::machine;
-use wirecost_report::{account, export, html, load, search as answers, stats, terminal};
+use wirecost_report::{account, export, gate, html, load, search as answers, stats, terminal};
 use wirecost_runner::preflight::{self, Ground};
 use wirecost_runner::run::{self as runner, Ending, Extras, Interrupts};
 use wirecost_runner::store::{Store, folder_name};
@@ -266,7 +266,9 @@ fn run_job(
         ui.line("note: a debug build measures itself; use `cargo run --release`");
     }
     let command: Vec<OsString> = vec![std::env::current_exe()?.into(), "trial".into()];
-    let extras = Extras { capture: args.capture, miscount: args.miscount };
+    // Whoever allows void trials, or runs each but once to see that it works, needs none twice.
+    let repeat = !(args.no_repeat || args.allow_void || args.verify);
+    let extras = Extras { capture: args.capture, miscount: args.miscount, repeat };
     let board = live.as_ref().map(|live| -> Result<Board, Failure> {
         let so_far = assemble(job, plan.clone(), store.trials()?, provenance.clone(), None);
         Ok(live.board(so_far, TimeLeft::new(&job.plan, left), file, files))
@@ -417,6 +419,7 @@ fn assemble(job: &Job, plan: Plan, trials: Vec<Trial>, mut provenance: Provenanc
     if env!("WIRECOST_PROFILE") != "release" {
         warnings.push("debug build: CPU and latency are not those of the protocols".into());
     }
+    warnings.extend(gate::repeated(&trials));
     warnings.extend(account::other_work::warning(&trials, provenance.machine.cores_online));
     if let Some(calibration) = &calibration {
         warnings.extend(calibrate::warnings(calibration, &plan, job.ground.client_cores.len()));

@@ -4,7 +4,7 @@ use wirecost_model::Accounting;
 use wirecost_model::record::Trial;
 
 use super::time::NEGATIVE_LATENCY;
-use super::{Finding, Gate};
+use super::{Blame, Finding, Gate};
 use crate::format::{count, plural};
 
 /// Both directions of a trial together.
@@ -24,6 +24,7 @@ fn none(number: u64, what: &str, advice: &str) -> Finding {
 /// Every expected delivery came or is known to be lost.
 pub const ACCOUNTED: Gate = Gate {
     name: "accounted",
+    blame: Blame::Measured,
     what: "every expected delivery either arrived or is counted as lost",
     check: |_, trial| {
         let all = both(trial);
@@ -38,6 +39,7 @@ pub const ACCOUNTED: Gate = Gate {
 /// Nothing is lost.
 pub const LOST: Gate = Gate {
     name: "lost",
+    blame: Blame::Measured,
     what: "no expected delivery failed to arrive",
     check: |_, trial| {
         let all = both(trial);
@@ -54,6 +56,7 @@ pub const LOST: Gate = Gate {
 /// Nothing comes twice.
 pub const DUPLICATED: Gate = Gate {
     name: "duplicated",
+    blame: Blame::Measured,
     what: "no delivery arrived twice",
     check: |_, trial| none(both(trial).duplicated, "duplicated", "the server answers from a cursor that it does not advance"),
 };
@@ -61,6 +64,7 @@ pub const DUPLICATED: Gate = Gate {
 /// Nothing comes out of order.
 pub const REORDERED: Gate = Gate {
     name: "reordered",
+    blame: Blame::Measured,
     what: "no delivery arrived after a later one of its stream",
     check: |_, trial| none(both(trial).reordered, "reordered", "the server sends one stream from more than one place"),
 };
@@ -68,6 +72,7 @@ pub const REORDERED: Gate = Gate {
 /// Nothing is damaged.
 pub const CORRUPTED: Gate = Gate {
     name: "corrupted",
+    blame: Blame::Measured,
     what: "no delivery had a wrong checksum or no envelope",
     check: |_, trial| none(both(trial).corrupted, "corrupted", "compare what the server was given with what it sent"),
 };
@@ -75,6 +80,7 @@ pub const CORRUPTED: Gate = Gate {
 /// All clients are there to the end.
 pub const CLIENTS_HELD: Gate = Gate {
     name: "clients_held",
+    blame: Blame::Measured,
     what: "all requested clients were connected when the clock started and still at the end",
     check: |_, trial| {
         Finding::judge(
@@ -88,6 +94,7 @@ pub const CLIENTS_HELD: Gate = Gate {
 /// No client met an error.
 pub const ERRORS: Gate = Gate {
     name: "errors",
+    blame: Blame::Measured,
     what: "no client met an error",
     check: |_, trial| {
         // Negative latencies have a gate of their own; one fault should have one name.

@@ -7,7 +7,7 @@ use wirecost_model::schedule::Arrivals;
 use wirecost_model::{Cell, DepartureSummary};
 
 use super::load::{PACER_LAG_FLOOR_NS, PUBLISH_LAG_FLOOR_NS};
-use super::{Finding, Gate};
+use super::{Blame, Finding, Gate};
 use crate::format::count;
 use crate::stats::kolmogorov;
 
@@ -23,6 +23,7 @@ const TELLS_NOTHING: f64 = 0.5;
 /// The plan's arrivals are what was sent.
 pub const ARRIVALS: Gate = Gate {
     name: "arrivals",
+    blame: Blame::Conditions,
     what: "messages left when the plan had them due: never more than 1 % of them behind, and the gaps between Poisson arrivals spread as they should (Kolmogorov's test against the exponential law)",
     check: arrivals,
 };

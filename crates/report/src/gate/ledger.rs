@@ -4,12 +4,13 @@ use wirecost_model::ledger::{Counters, Explanation};
 use wirecost_model::record::Trial;
 use wirecost_model::{Cell, Direction, Phase};
 
-use super::{Finding, Gate};
+use super::{Blame, Finding, Gate};
 use crate::format::{count, fixed};
 
 /// The kernel's interface saw exactly what the ledger names.
 pub const RESIDUAL: Gate = Gate {
     name: "ledger_residual",
+    blame: Blame::Measured,
     what: "the layers add up to what the network interface carried, to the byte",
     check: |cell, trial| {
         let Some(interface) = trial.ledger.interface else {
@@ -59,6 +60,7 @@ pub const RESIDUAL: Gate = Gate {
 /// No layer is the result of a subtraction that stopped at zero.
 pub const LAYERS: Gate = Gate {
     name: "layers",
+    blame: Blame::Measured,
     what: "each layer carried at least the bytes of the one above it (socket ≥ what TLS was given ≥ headers and payload), and the phases add up to the whole",
     check: layers,
 };

@@ -6,7 +6,7 @@ use wirecost_model::record::Trial;
 use wirecost_model::scenario::Workload;
 use wirecost_model::{Cell, Phase};
 
-use super::{Finding, Gate};
+use super::{Blame, Finding, Gate};
 use crate::format::{duration, number, percent};
 use crate::load::DELIVERY;
 use crate::stats::metric::messages;
@@ -17,6 +17,7 @@ pub const LITTLE_TOLERANCE: f64 = 0.05;
 /// Rate times mean round trip is what the clients keep outstanding.
 pub const LITTLES_LAW: Gate = Gate {
     name: "littles_law",
+    blame: Blame::Measured,
     what: "in a closed loop, rate × mean round trip is within 5 % of the messages that clients keep outstanding",
     check: littles_law,
 };

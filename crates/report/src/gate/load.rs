@@ -5,7 +5,7 @@ use wirecost_model::scenario::Workload;
 use wirecost_model::schedule::Arrivals;
 use wirecost_model::{Cell, Phase};
 
-use super::{Finding, Gate};
+use super::{Blame, Finding, Gate};
 use crate::format::{count, duration, percent};
 use crate::load::DELIVERY;
 
@@ -25,8 +25,12 @@ pub const MISSED_LIMIT: f64 = 0.01;
 pub const CLIENT_CPU_LIMIT: f64 = 0.70;
 
 /// The achieved rate is the planned one.
-pub const OFFERED_RATE: Gate =
-    Gate { name: "offered_rate", what: "messages sent are within 1 % of those that the plan has due", check: offered_rate };
+pub const OFFERED_RATE: Gate = Gate {
+    name: "offered_rate",
+    blame: Blame::Conditions,
+    what: "messages sent are within 1 % of those that the plan has due",
+    check: offered_rate,
+};
 
 fn offered_rate(cell: &Cell, trial: &Trial) -> Finding {
     if trial.closed_loop || matches!(cell.workload, Workload::Echo(_)) {
@@ -49,6 +53,7 @@ fn offered_rate(cell: &Cell, trial: &Trial) -> Finding {
 /// The server's publisher is on time.
 pub const PUBLISH_LAG: Gate = Gate {
     name: "publish_lag",
+    blame: Blame::Conditions,
     what: "the publisher's lateness at p99 is below 100 µs or 5 % of the median delivery, whichever is more",
     check: |cell, trial| match cell.workload {
         // Then it is the load generator that publishes, on a core that it shares with its clients.
@@ -61,6 +66,7 @@ pub const PUBLISH_LAG: Gate = Gate {
 /// The load generator's pacer is on time.
 pub const PACER_LAG: Gate = Gate {
     name: "pacer_lag",
+    blame: Blame::Conditions,
     what: "the load generator's lateness at p99 is below 500 µs or 5 % of the median delivery, whichever is more",
     check: |cell, trial| match cell.workload {
         Workload::Upload(_) | Workload::Duplex(_) | Workload::Chat(_) => lag(trial, "pacer_lag", PACER_LAG_FLOOR_NS),
@@ -97,6 +103,7 @@ fn lag(trial: &Trial, tag: &str, floor_ns: f64) -> Finding {
 /// A periodic sender is done before its next due time.
 pub const MISSED_TICKS: Gate = Gate {
     name: "missed_ticks",
+    blame: Blame::Conditions,
     what: "a periodic sender was busy with the message before at no more than 1 % of due times",
     check: missed_ticks,
 };
@@ -126,6 +133,7 @@ fn missed_ticks(cell: &Cell, trial: &Trial) -> Finding {
 /// A poller keeps its interval.
 pub const MISSED_POLLS: Gate = Gate {
     name: "missed_polls",
+    blame: Blame::Measured,
     what: "no more than 1 % of planned polls were skipped because the poll before had no answer yet",
     check: |_, trial| {
         if trial.planned_polls == 0 {
@@ -148,6 +156,7 @@ pub const MISSED_POLLS: Gate = Gate {
 /// The load generator is not the bottleneck.
 pub const CLIENT_CPU: Gate = Gate {
     name: "client_cpu",
+    blame: Blame::Measured,
     what: "the load generator used less than 70 % of the one core that it runs on; in a closed loop this is told, not judged",
     check: |_, trial| {
         let window = trial.ledger.duration_ns(Phase::Steady);

@@ -1,6 +1,6 @@
 //! Did the machine leave the trial alone?
 
-use super::{Finding, Gate};
+use super::{Blame, Finding, Gate};
 use crate::format::{percent, plural};
 
 /// Share of CPU time that the hypervisor may take away.
@@ -9,6 +9,7 @@ pub const STEAL_LIMIT: f64 = 0.01;
 /// The hypervisor takes next to nothing.
 pub const STEAL: Gate = Gate {
     name: "steal",
+    blame: Blame::Conditions,
     what: "the hypervisor took no more than 1 % of CPU time",
     check: |_, trial| {
         let share = trial.machine.steal_fraction;
@@ -23,6 +24,7 @@ pub const STEAL: Gate = Gate {
 /// Nothing is swapped.
 pub const SWAP: Gate = Gate {
     name: "swap",
+    blame: Blame::Conditions,
     what: "no page was swapped in or out",
     check: |_, trial| {
         let pages = trial.machine.swapped_pages;

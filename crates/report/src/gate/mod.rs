@@ -13,6 +13,8 @@ mod protocol;
 mod stationary;
 mod time;
 
+use std::collections::BTreeSet;
+
 use wirecost_model::record::{GateOutcome, GateResult, Trial};
 use wirecost_model::{Cell, Plan};
 
@@ -25,11 +27,22 @@ pub use machine::STEAL_LIMIT;
 pub use stationary::{GROWTH_FLOOR_BYTES, GROWTH_SHARE, MEDIAN_FLOOR_NS, MEDIAN_RATIO};
 pub use time::NEGATIVE_LATENCY;
 
+/// Whose doing it is that a gate fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// What is measured, or the account of it.
+    Measured,
+    /// The conditions of measuring: the senders that keep the plan, or the machine. The next time they may be better.
+    Conditions,
+}
+
 /// A check of a trial's validity.
 #[derive(Debug)]
 pub struct Gate {
     /// Its name in records and reports.
     pub name: &'static str,
+    /// Whose doing a failure is.
+    pub blame: Blame,
     /// What it asks for, in one line.
     pub what: &'static str,
     /// The check.
@@ -106,6 +119,30 @@ pub fn judge(cell: &Cell, trial: &Trial) -> Vec<GateResult> {
             GateResult { gate: gate.name.into(), outcome, seen, advice }
         })
         .collect()
+}
+
+/// Whether a trial is void, and by nothing but the conditions: no number of its own has a say in that, so that whoever runs it
+/// again chooses no result.
+pub fn is_void_by_conditions(gates: &[GateResult]) -> bool {
+    let by_conditions = |name: &str| GATES.iter().any(|gate| gate.name == name && gate.blame == Blame::Conditions);
+    let mut failed = gates.iter().filter(|result| result.outcome == GateOutcome::Failed).peekable();
+    failed.peek().is_some() && failed.all(|result| by_conditions(&result.gate))
+}
+
+/// That trials were run again, for the record; `None` if none was.
+pub fn repeated(trials: &[Trial]) -> Option<String> {
+    let again: Vec<&Trial> = trials.iter().filter(|trial| !trial.repeated_for.is_empty()).collect();
+    let first = again.first()?.repeated_for.first()?;
+    let gates: BTreeSet<&str> = again.iter().flat_map(|trial| &trial.repeated_for).map(|result| result.gate.as_str()).collect();
+    let (were, attempts) = if again.len() == 1 { ("was", "a first attempt") } else { ("were", "first attempts") };
+    Some(format!(
+        "{} of {} trials {were} run again: {attempts} had been voided by the conditions ({}; first seen: {}), and nothing of that is \
+         in any number",
+        again.len(),
+        trials.len(),
+        gates.into_iter().collect::<Vec<_>>().join(", "),
+        first.seen
+    ))
 }
 
 /// What a gate of this name asks for; empty for a gate of another version.
@@ -193,6 +230,26 @@ pub(crate) mod tests {
         assert!(results.iter().any(|result| result.outcome == GateOutcome::Failed));
         let rate = results.iter().find(|result| result.gate == "offered_rate").unwrap();
         assert_ne!(rate.outcome, GateOutcome::Passed);
+    }
+
+    #[test]
+    fn only_conditions_are_worth_another_attempt() {
+        let failed = |name: &str| GateResult {
+            gate: name.into(),
+            outcome: GateOutcome::Failed,
+            seen: format!("{name} was seen"),
+            advice: String::new(),
+        };
+        let passed = GateResult { outcome: GateOutcome::Passed, ..failed("lost") };
+        assert!(!is_void_by_conditions(std::slice::from_ref(&passed)));
+        assert!(is_void_by_conditions(&[passed.clone(), failed("publish_lag"), failed("steal")]));
+        assert!(!is_void_by_conditions(&[failed("publish_lag"), failed("lost")]));
+        assert!(!is_void_by_conditions(&[failed("a gate of another version")]));
+        let mut trials = fixture::run().record.trials.clone();
+        assert_eq!(repeated(&trials), None);
+        trials[2].repeated_for = vec![failed("publish_lag")];
+        trials[7].repeated_for = vec![failed("steal"), failed("publish_lag")];
+        insta::assert_snapshot!(repeated(&trials).unwrap());
     }
 
     #[test]

@@ -4,12 +4,13 @@ use wirecost_model::Cell;
 use wirecost_model::record::Trial;
 use wirecost_model::scenario::{KeyExchange, TlsVersion};
 
-use super::{Finding, Gate};
+use super::{Blame, Finding, Gate};
 use crate::format::plural;
 
 /// Small messages leave at once.
 pub const NAGLE: Gate = Gate {
     name: "nagle",
+    blame: Blame::Measured,
     what: "Nagle's algorithm was off at both ends of every connection",
     check: |cell, trial| {
         if cell.config.target.is_some() && trial.nagle_connections == 0 {
@@ -26,6 +27,7 @@ pub const NAGLE: Gate = Gate {
 /// What was negotiated is what was asked.
 pub const NEGOTIATED: Gate = Gate {
     name: "negotiated",
+    blame: Blame::Measured,
     what: "every connection negotiated exactly the encryption that the arm asks for",
     check: negotiated,
 };

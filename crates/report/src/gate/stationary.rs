@@ -7,7 +7,7 @@ use wirecost_model::stationarity::Half;
 use wirecost_model::units::Span;
 use wirecost_model::{Cell, Faults};
 
-use super::{Finding, Gate};
+use super::{Blame, Finding, Gate};
 use crate::format::{bytes, duration, number};
 
 /// How many times the median of one half may be that of the other. A queue that grows steadily from nothing makes it three
@@ -26,6 +26,7 @@ const LEAST_WINDOW: Span = Span::ms(2000);
 /// Delivery is no slower at the end of the window than at its beginning.
 pub const LATENCY: Gate = Gate {
     name: "stationary_latency",
+    blame: Blame::Measured,
     what: "median delivery in one half of the window is no more than twice that in the other, beyond 500 µs and chance",
     check: |cell, trial| {
         if let Some(why) = changes_on_purpose(cell) {
@@ -44,6 +45,7 @@ pub const LATENCY: Gate = Gate {
 /// Memory does not run away.
 pub const MEMORY: Gate = Gate {
     name: "stationary_memory",
+    blame: Blame::Measured,
     what: "neither process grew over the window by more than half its size or 32 MiB, whichever is more, beside what was sent",
     check: memory,
 };

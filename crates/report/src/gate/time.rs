@@ -1,6 +1,6 @@
 //! Is time told rightly?
 
-use super::{Finding, Gate};
+use super::{Blame, Finding, Gate};
 use crate::format::count;
 
 /// The key under which the recorder counts messages that were received before they were due.
@@ -9,6 +9,7 @@ pub const NEGATIVE_LATENCY: &str = "negative latency";
 /// No message arrives before it is sent.
 pub const NO_NEGATIVE_LATENCY: Gate = Gate {
     name: "negative_latency",
+    blame: Blame::Measured,
     what: "no message was received before it was due",
     check: |_, trial| {
         // Histograms begin at 1 ns and cannot show it; the recorder counts it as an error.

@@ -141,6 +141,7 @@ impl Sum<'_> {
             target_words: self.words,
             publisher: self.publisher,
             gates: Vec::new(),
+            repeated_for: Vec::new(),
         };
         TrialOutput { trial, histograms, interval_ns, series: self.series }
     }
