@@ -83,6 +83,9 @@ pub struct Published {
     pub missed_ticks: u64,
     /// How messages left, against the plan.
     pub departures: Departures,
+    /// CPU time that waiting for the due times in the window took, ns: the plan's doing and not the server's.
+    #[serde(default)]
+    pub waiting_cpu_ns: u64,
 }
 
 impl Published {
@@ -92,6 +95,7 @@ impl Published {
         self.in_window += other.in_window;
         self.lag.merge(&other.lag);
         self.missed_ticks += other.missed_ticks;
+        self.waiting_cpu_ns += other.waiting_cpu_ns;
         self.departures.merge(other.departures);
     }
 

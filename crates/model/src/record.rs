@@ -248,6 +248,9 @@ impl Trial {
 pub struct ProcessCost {
     /// CPU time over the measured window, ns.
     pub cpu_ns: u64,
+    /// CPU time over the window that is not in `cpu_ns`, ns: what the server's publisher took to wait for its due times.
+    #[serde(default)]
+    pub waiting_cpu_ns: u64,
     /// Resident memory before any client connected, bytes.
     pub rss_before_bytes: u64,
     /// Resident memory at the beginning of the measured window, bytes; absent where it was not read, and in records older than

@@ -6,7 +6,7 @@
 //! (A *time* namespace would offset it; nothing here enters one.)
 #![allow(unsafe_code)]
 
-use std::{hint, io};
+use std::{hint, io, mem};
 
 use crate::syscall::check;
 
@@ -39,6 +39,54 @@ pub fn now_ns() -> u64 {
 /// result and the deadline. For a thread of its own: inside an async task it would block the executor.
 #[allow(clippy::must_use_candidate)] // most callers pace and do not look at the lateness
 pub fn sleep_until(deadline_ns: u64) -> u64 {
+    sleep_short_of(deadline_ns);
+    spin_until(deadline_ns)
+}
+
+/// [`sleep_until`] for one who is charged for its CPU time but not for waiting: it adds up what the waits cost the calling thread,
+/// spinning and the way into sleep and out of it.
+///
+/// The last look at the thread's clock, a system call, comes [`LAST_LOOK_NS`] before the deadline, so that it makes nobody late.
+/// What is spun after it is not in the sum, and a wait for a deadline that has passed costs nothing.
+#[derive(Debug, Default)]
+pub struct Waiter {
+    cpu_ns: u64,
+}
+
+/// How long before its deadline a [`Waiter`] looks at its thread's clock, ns: several times what that takes.
+pub const LAST_LOOK_NS: u64 = 2_000;
+
+impl Waiter {
+    /// Waits, as [`sleep_until`] does.
+    #[allow(clippy::must_use_candidate)]
+    pub fn sleep_until(&mut self, deadline_ns: u64) -> u64 {
+        if let Some(look_ns) = deadline_ns.checked_sub(LAST_LOOK_NS).filter(|look_ns| now_ns() < *look_ns) {
+            let begun_ns = thread_cpu_ns();
+            sleep_short_of(deadline_ns);
+            spin_until(look_ns);
+            self.cpu_ns += thread_cpu_ns().saturating_sub(begun_ns);
+        }
+        spin_until(deadline_ns)
+    }
+
+    /// CPU time of the waits since the last time this was asked, ns.
+    pub fn take_cpu_ns(&mut self) -> u64 {
+        mem::take(&mut self.cpu_ns)
+    }
+}
+
+/// CPU time of the calling thread, ns; 0 where the kernel does not say, which is nowhere known.
+fn thread_cpu_ns() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a live timespec, which the call only writes.
+    match unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) } {
+        0 => timespec_ns(time),
+        _ => 0,
+    }
+}
+
+/// Sleeps to [`SPIN_NS`] before the deadline.
+fn sleep_short_of(deadline_ns: u64) {
     let wake_ns = deadline_ns.saturating_sub(SPIN_NS);
     if now_ns() < wake_ns {
         let wake = libc::timespec {
@@ -52,6 +100,9 @@ pub fn sleep_until(deadline_ns: u64) -> u64 {
             == libc::EINTR
         {}
     }
+}
+
+fn spin_until(deadline_ns: u64) -> u64 {
     loop {
         let now = now_ns();
         if now >= deadline_ns {
@@ -112,7 +163,23 @@ mod tests {
             let deadline = now_ns() + ahead_ns;
             let woke = sleep_until(deadline);
             assert!(woke >= deadline && now_ns() >= woke);
+            let deadline = now_ns() + ahead_ns;
+            assert!(Waiter::default().sleep_until(deadline) >= deadline);
         }
+    }
+
+    #[test]
+    fn what_waiting_costs_is_this_threads_time_until_just_before_the_deadline() {
+        let mut waiter = Waiter::default();
+        waiter.sleep_until(now_ns());
+        assert_eq!(waiter.take_cpu_ns(), 0, "there was nothing to wait for");
+        let before_ns = thread_cpu_ns();
+        for _ in 0..20 {
+            waiter.sleep_until(now_ns() + SPIN_NS);
+        }
+        let (waited_ns, used_ns) = (waiter.take_cpu_ns(), thread_cpu_ns() - before_ns);
+        assert!(waited_ns > 0 && waited_ns < used_ns, "{waited_ns} of {used_ns}");
+        assert_eq!(waiter.take_cpu_ns(), 0);
     }
 
     #[test]

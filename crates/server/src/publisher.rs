@@ -15,7 +15,7 @@ use wirecost_model::control::Begin;
 use wirecost_model::envelope::{MAX_PAYLOAD_BYTES, MIN_PAYLOAD_BYTES};
 use wirecost_model::schedule::Schedule;
 use wirecost_model::{DepartureWatch, Envelope, Injected, Published};
-use wirecost_probe::clock;
+use wirecost_probe::clock::{self, Waiter};
 
 use crate::fan_out::FanOut;
 use crate::faults::Outlet;
@@ -120,7 +120,7 @@ fn publish(begin: &Begin, mut streams: Vec<Stream>, mut outlet: Outlet, stop: &A
     };
     let mut turns: BinaryHeap<Reverse<Turn>> =
         streams.iter_mut().enumerate().filter_map(|(at, stream)| turn_of(stream, at).map(Reverse)).collect();
-    let mut last_turn_ns = None;
+    let (mut last_turn_ns, mut waiter) = (None, Waiter::default());
     let mut watch = DepartureWatch::new(begin, &plan.arrivals, plan.rate, streams.len() as u32);
     while let Some(Reverse((turn_ns, at, due_ns))) = turns.pop() {
         // Several messages of one instant are one tick.
@@ -128,8 +128,12 @@ fn publish(begin: &Begin, mut streams: Vec<Stream>, mut outlet: Outlet, stop: &A
             published.missed_ticks += 1;
         }
         last_turn_ns = Some(turn_ns);
-        if !wait(turn_ns, stop) {
+        if !wait(turn_ns, stop, &mut waiter) {
             break;
+        }
+        let waited_ns = waiter.take_cpu_ns();
+        if begin.in_window(due_ns) {
+            published.waiting_cpu_ns += waited_ns;
         }
         let stream = &mut streams[at];
         let held_ns = turn_ns - due_ns;
@@ -148,13 +152,13 @@ fn publish(begin: &Begin, mut streams: Vec<Stream>, mut outlet: Outlet, stop: &A
 }
 
 /// Waits for a turn; `false` if it was stopped meanwhile.
-fn wait(turn_ns: u64, stop: &AtomicBool) -> bool {
+fn wait(turn_ns: u64, stop: &AtomicBool, waiter: &mut Waiter) -> bool {
     loop {
         if stop.load(Ordering::Relaxed) {
             return false;
         }
         let until_ns = turn_ns.min(clock::now_ns().saturating_add(NAP_NS));
-        clock::sleep_until(until_ns);
+        waiter.sleep_until(until_ns);
         if until_ns == turn_ns {
             return true;
         }

@@ -87,6 +87,7 @@ impl Sum<'_> {
         if self.capture_dropped > 0 {
             errors.insert("packets missing in the capture".into(), self.capture_dropped);
         }
+        let waiting_cpu_ns = self.report.published.waiting_cpu_ns;
         let trial = Trial {
             index: self.order.spec.index,
             block: self.order.spec.block,
@@ -111,7 +112,8 @@ impl Sum<'_> {
             closed_loop,
             ledger,
             server: ProcessCost {
-                cpu_ns: window.server_cpu_ns,
+                cpu_ns: window.server_cpu_ns.saturating_sub(waiting_cpu_ns),
+                waiting_cpu_ns,
                 rss_before_bytes: self.readings.before.rss_bytes,
                 rss_window_bytes: Some(window.from.rss_bytes).filter(|bytes| *bytes > 0),
                 rss_bytes: window.to.rss_bytes,
@@ -119,6 +121,7 @@ impl Sum<'_> {
             },
             client: ProcessCost {
                 cpu_ns: window.client_cpu_ns,
+                waiting_cpu_ns: 0,
                 rss_before_bytes: self.readings.client_rss_before_bytes,
                 rss_window_bytes: Some(window.client_rss_from_bytes),
                 rss_bytes: window.client.rss_bytes,
