@@ -35,4 +35,8 @@ fn main() {
     for path in ["../../Cargo.lock", "../../.git/HEAD", "../../.git/index"] {
         println!("cargo:rerun-if-changed={path}");
     }
+    // A program built from sources that were not committed says so, whether or not git has been asked since.
+    for package in std::fs::read_dir("..").into_iter().flatten().flatten() {
+        println!("cargo:rerun-if-changed={}", package.path().join("src").display());
+    }
 }

@@ -13,7 +13,7 @@ const WORTH_TELLING: f64 = 0.1;
 /// behalf of nobody is in it: a few per cent. `None` for a trial without a window.
 fn share(trial: &Trial, cores: usize) -> Option<f64> {
     let window_ns = trial.ledger.duration_ns(Phase::Steady) as f64 * cores as f64;
-    let own = (trial.server.cpu_ns + trial.client.cpu_ns) as f64 / window_ns;
+    let own = (trial.server.cpu_ns + trial.server.waiting_cpu_ns + trial.client.cpu_ns) as f64 / window_ns;
     (window_ns > 0.0).then(|| (trial.machine.busy_fraction - own).clamp(0.0, 1.0))
 }
 
@@ -48,6 +48,12 @@ mod tests {
         };
         busy(&mut trials, 0.05);
         assert_eq!(warning(&trials, 2), None);
+        let mut waiting = trials.clone();
+        busy(&mut waiting, 0.15);
+        assert!(warning(&waiting, 2).is_some());
+        // A tenth of the machine's time is the publisher's, and so not other work.
+        waiting.iter_mut().for_each(|t| t.server.waiting_cpu_ns = t.ledger.duration_ns(Phase::Steady) / 5);
+        assert_eq!(warning(&waiting, 2), None);
         busy(&mut trials, 0.42);
         assert!(warning(&trials, 2).unwrap().contains("42 % of the machine's CPU time"));
         assert_eq!(warning(&[], 2), None);
