@@ -248,7 +248,8 @@ impl Trial {
 pub struct ProcessCost {
     /// CPU time over the measured window, ns.
     pub cpu_ns: u64,
-    /// CPU time over the window that is not in `cpu_ns`, ns: what the server's publisher took to wait for its due times.
+    /// CPU time over the window that is not in `cpu_ns`, ns: of the server, what its publisher took to wait for its due times; of the
+    /// load generator, what the trial took to watch it.
     #[serde(default)]
     pub waiting_cpu_ns: u64,
     /// Resident memory before any client connected, bytes.

@@ -120,7 +120,7 @@ fn publish(begin: &Begin, mut streams: Vec<Stream>, mut outlet: Outlet, stop: &A
     };
     let mut turns: BinaryHeap<Reverse<Turn>> =
         streams.iter_mut().enumerate().filter_map(|(at, stream)| turn_of(stream, at).map(Reverse)).collect();
-    let (mut last_turn_ns, mut waiter) = (None, Waiter::default());
+    let (mut last_turn_ns, mut waiter, mut waited_before_ns) = (None, Waiter::default(), None);
     let mut watch = DepartureWatch::new(begin, &plan.arrivals, plan.rate, streams.len() as u32);
     while let Some(Reverse((turn_ns, at, due_ns))) = turns.pop() {
         // Several messages of one instant are one tick.
@@ -128,12 +128,11 @@ fn publish(begin: &Begin, mut streams: Vec<Stream>, mut outlet: Outlet, stop: &A
             published.missed_ticks += 1;
         }
         last_turn_ns = Some(turn_ns);
+        if begin.in_window(due_ns) {
+            waited_before_ns.get_or_insert_with(|| waiter.cpu_ns());
+        }
         if !wait(turn_ns, stop, &mut waiter) {
             break;
-        }
-        let waited_ns = waiter.take_cpu_ns();
-        if begin.in_window(due_ns) {
-            published.waiting_cpu_ns += waited_ns;
         }
         let stream = &mut streams[at];
         let held_ns = turn_ns - due_ns;
@@ -146,6 +145,7 @@ fn publish(begin: &Begin, mut streams: Vec<Stream>, mut outlet: Outlet, stop: &A
         stream.sequence += 1;
         turns.extend(turn_of(stream, at).map(Reverse));
     }
+    published.waiting_cpu_ns = waited_before_ns.map_or(0, |before_ns| waiter.cpu_ns() - before_ns);
     published.departures = watch.seen();
     let injected = outlet.end(|number| streams.iter().find(|stream| stream.number == number).map(|stream| stream.room.clone()));
     (published, injected)

@@ -13,8 +13,8 @@ const WORTH_TELLING: f64 = 0.1;
 /// behalf of nobody is in it: a few per cent. `None` for a trial without a window.
 fn share(trial: &Trial, cores: usize) -> Option<f64> {
     let window_ns = trial.ledger.duration_ns(Phase::Steady) as f64 * cores as f64;
-    let own = (trial.server.cpu_ns + trial.server.waiting_cpu_ns + trial.client.cpu_ns) as f64 / window_ns;
-    (window_ns > 0.0).then(|| (trial.machine.busy_fraction - own).clamp(0.0, 1.0))
+    let own = [&trial.server, &trial.client].map(|process| process.cpu_ns + process.waiting_cpu_ns).iter().sum::<u64>() as f64;
+    (window_ns > 0.0).then(|| (trial.machine.busy_fraction - own / window_ns).clamp(0.0, 1.0))
 }
 
 /// The warning about it, if there is reason for one.

@@ -7,7 +7,7 @@ use wirecost_loadgen::{Fleet, FleetPlan};
 use wirecost_model::control::{Begin, Progress, Reading, SeriesPoint, TrialEvent, TrialOrder};
 use wirecost_model::scenario::Wire;
 use wirecost_model::transport::{Initiative, TransportKind};
-use wirecost_probe::clock::{now_ns, sleep_until};
+use wirecost_probe::clock::{now_ns, sleep_until, thread_cpu_ns};
 use wirecost_probe::machine_state::MachineState;
 use wirecost_probe::{interface, process};
 
@@ -43,6 +43,8 @@ pub(super) struct Window {
     pub(super) to: Reading,
     pub(super) server_cpu_ns: u64,
     pub(super) client_cpu_ns: u64,
+    /// Of this thread, which watches.
+    pub(super) watching_cpu_ns: u64,
     pub(super) client_rss_from_bytes: u64,
     pub(super) client: process::Memory,
     pub(super) machine: MachineState,
@@ -136,17 +138,18 @@ impl Running<'_> {
         let carried_from = carried(private)?;
         // From here to the end of the window the server is not asked for anything: it would be measured being measured.
         let server_cpu_from_ns = server.glance()?.cpu_ns;
-        let client_cpu_from_ns = process::cpu_ns(None)?;
+        let (client_cpu_from_ns, watching_from_ns) = (process::cpu_ns(None)?, thread_cpu_ns());
         let machine_from = MachineState::read()?;
         self.watch("measure", to_ns, server, fleet, begin)?;
         // What costs the least CPU first, so that looking is not in what is seen.
+        let watching_cpu_ns = thread_cpu_ns() - watching_from_ns;
         let client_cpu_ns = process::cpu_ns(None)? - client_cpu_from_ns;
         let server_cpu_ns = server.glance()?.cpu_ns - server_cpu_from_ns;
         let to = server.read()?;
         let carried = [carried_from, carried(private)?];
         let machine = MachineState::read()?.since(&machine_from);
         let client = process::Memory::of(std::process::id())?;
-        Ok(Window { carried, from, to, server_cpu_ns, client_cpu_ns, client_rss_from_bytes, client, machine })
+        Ok(Window { carried, from, to, server_cpu_ns, client_cpu_ns, watching_cpu_ns, client_rss_from_bytes, client, machine })
     }
 
     fn watch(&mut self, phase: &str, until_ns: u64, server: &mut Server, fleet: &Fleet, begin: &Begin) -> Result<(), TrialError> {

@@ -120,8 +120,8 @@ impl Sum<'_> {
                 pss_bytes: window.to.pss_bytes,
             },
             client: ProcessCost {
-                cpu_ns: window.client_cpu_ns,
-                waiting_cpu_ns: 0,
+                cpu_ns: window.client_cpu_ns.saturating_sub(window.watching_cpu_ns),
+                waiting_cpu_ns: window.watching_cpu_ns,
                 rss_before_bytes: self.readings.client_rss_before_bytes,
                 rss_window_bytes: Some(window.client_rss_from_bytes),
                 rss_bytes: window.client.rss_bytes,
