@@ -22,15 +22,43 @@ pub fn interval_ns(window_ns: u64) -> u64 {
     window_ns.div_ceil(MOST_INTERVALS).max(SHORTEST_INTERVAL_NS)
 }
 
+/// Histograms of one kind, one for each interval of the window. Each is made when its time comes: it has 220 kB, and whoever looks at
+/// the load generator's memory when the window begins is to see its clients.
+#[derive(Debug, Default)]
+pub struct Intervals {
+    made: Vec<Histogram>,
+    all: usize,
+}
+
+impl Intervals {
+    fn new(all: usize) -> Intervals {
+        Intervals { made: Vec::new(), all }
+    }
+
+    fn record(&mut self, interval: usize, ns: u64) {
+        let interval = interval.min(self.all.saturating_sub(1));
+        if interval >= self.made.len() {
+            self.made.resize_with(interval + 1, Histogram::default);
+        }
+        self.made[interval].record(ns);
+    }
+
+    /// All of them, those too in which nothing came.
+    pub fn into_all(mut self) -> Vec<Histogram> {
+        self.made.resize_with(self.all, Histogram::default);
+        self.made
+    }
+}
+
 /// The numbers of one shard.
 #[derive(Debug, Default)]
 pub struct Recorder {
     begin: Option<Begin>,
     interval_ns: u64,
     /// received − due, by interval of the due time.
-    pub delivery: Vec<Histogram>,
+    pub delivery: Intervals,
     /// received − sent.
-    pub service: Vec<Histogram>,
+    pub service: Intervals,
     /// By stage of connecting.
     pub setup: BTreeMap<&'static str, Histogram>,
     /// All but `expected` and `lost`, which are known at the end.
@@ -51,9 +79,7 @@ impl Recorder {
         let window_ns = begin.window_to_ns - begin.window_from_ns;
         self.interval_ns = interval_ns(window_ns);
         let intervals = window_ns.div_ceil(self.interval_ns).max(1) as usize;
-        // Each made by itself: a copy would touch every page of it, and most stay empty.
-        let empty = || (0..intervals).map(|_| Histogram::default()).collect();
-        (self.delivery, self.service) = (empty(), empty());
+        (self.delivery, self.service) = (Intervals::new(intervals), Intervals::new(intervals));
         self.begin = Some(begin.clone());
     }
 
@@ -88,21 +114,21 @@ impl Recorder {
     fn latency(&mut self, due_ns: u64, sent_ns: Option<u64>, received_ns: u64) {
         let Some(begin) = self.begin.as_ref().filter(|begin| begin.in_window(due_ns)) else { return };
         let offset_ns = due_ns - begin.start_ns - begin.window_from_ns;
-        let interval = ((offset_ns / self.interval_ns) as usize).min(self.delivery.len() - 1);
+        let interval = (offset_ns / self.interval_ns) as usize;
         if received_ns >= begin.start_ns + begin.window_to_ns && sent_ns.is_some() {
             self.accounting.late += 1;
         }
-        self.delivery[interval].record(received_ns.saturating_sub(due_ns));
+        self.delivery.record(interval, received_ns.saturating_sub(due_ns));
         if let Some(sent_ns) = sent_ns {
             // One clock for all processes of a host: before its sending time nothing can arrive.
             self.negative += u64::from(received_ns < sent_ns);
-            self.service[interval].record(received_ns.saturating_sub(sent_ns));
+            self.service.record(interval, received_ns.saturating_sub(sent_ns));
         }
     }
 
     /// The latest interval that has samples: what a progress line shows.
     pub fn recent(&self) -> Option<&Histogram> {
-        self.delivery.iter().rev().find(|histogram| histogram.count() > 0)
+        self.delivery.made.iter().rev().find(|histogram| histogram.count() > 0)
     }
 
     /// A client could not go on, or a poll failed.
@@ -157,17 +183,17 @@ mod tests {
         }
         let a = recorder.accounting;
         assert_eq!((a.delivered, a.duplicated, a.reordered, a.corrupted, a.late), (3, 1, 1, 2, 0));
-        assert_eq!(recorder.delivery[0].count(), 2);
-        assert_eq!(recorder.delivery[0].max_ns(), Some(1000));
-        assert_eq!(recorder.service[0].max_ns(), Some(990));
         assert_eq!(recorder.delivered, 6);
+        let [delivery, service] = [recorder.delivery.into_all(), recorder.service.into_all()];
+        assert_eq!((delivery.len(), delivery[0].count(), delivery[0].max_ns()), (5, 2, Some(1000)));
+        assert_eq!((service.len(), service[0].max_ns(), service[4].count()), (5, Some(990), 0));
     }
 
     #[test]
     fn a_message_that_never_came_counts_with_its_age() {
         let mut recorder = recorder();
         recorder.undelivered(1_000_600, 7_000_000_600);
-        assert_eq!(recorder.delivery[0].max_ns(), Some(6_999_000_000));
-        assert_eq!(recorder.service[0].count(), 0);
+        assert_eq!(recorder.delivery.into_all()[0].max_ns(), Some(6_999_000_000));
+        assert_eq!(recorder.service.into_all()[0].count(), 0);
     }
 }

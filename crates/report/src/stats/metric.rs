@@ -134,10 +134,10 @@ const fn better(way: Better, metric: Metric) -> Metric {
 /// generator's from its histograms.
 const MANY_CLIENTS: u32 = 200;
 
-/// What a process has grown by since before the first client came, for each client.
-fn kb_per_connection(process: &ProcessCost, clients: u32) -> Option<f64> {
-    let read = process.rss_bytes > 0 && process.rss_before_bytes > 0 && clients > 0;
-    read.then(|| (process.rss_bytes as f64 - process.rss_before_bytes as f64) / f64::from(clients) / 1000.0)
+/// What a process has grown by, since before the first client came, until it had `rss_bytes`, for each client.
+fn kb_per_connection(process: &ProcessCost, rss_bytes: u64, clients: u32) -> Option<f64> {
+    let read = rss_bytes > 0 && process.rss_before_bytes > 0 && clients > 0;
+    read.then(|| (rss_bytes as f64 - process.rss_before_bytes as f64) / f64::from(clients) / 1000.0)
 }
 
 /// The registry, in the order of files and tables.
@@ -195,10 +195,11 @@ pub const METRICS: &[Metric] = &[
         per_client_s(t, cpu_us(t.server.cpu_ns)?)
     }),
     main(metric("server_kb_per_connection", "server memory per connection", Unit::Kilobytes, any, |_, t| {
-        kb_per_connection(&t.server, t.clients_held)
+        kb_per_connection(&t.server, t.server.rss_bytes, t.clients_held)
     })),
     metric("client_kb_per_connection", "load generator memory per connection", Unit::Kilobytes, are_many, |_, t| {
-        kb_per_connection(&t.client, t.clients_held)
+        // When the window begins, and every connection is warm: in it histograms are made, which are no part of a connection.
+        kb_per_connection(&t.client, t.client.rss_window_bytes?, t.clients_held)
     }),
     metric("kernel_kb_per_connection", "kernel memory per connection, both ends", Unit::Kilobytes, any, |_, t| {
         let bytes = t.machine.kernel_socket_bytes?;
