@@ -39,16 +39,16 @@ pub(crate) struct Listen {
 
 impl Future for Listen {
     type Output = ();
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.bell.0.rung.get() {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let Listen { bell, place } = self.get_mut();
+        if bell.0.rung.get() {
             return Poll::Ready(());
         }
-        let bell = self.bell.clone();
         let mut listeners = bell.0.listeners.borrow_mut();
-        match self.place.and_then(|place| listeners.get_mut(place)) {
+        match place.and_then(|place| listeners.get_mut(place)) {
             Some(waker) => waker.clone_from(context.waker()),
             None => {
-                self.place = Some(listeners.len());
+                *place = Some(listeners.len());
                 listeners.push(context.waker().clone());
             }
         }
