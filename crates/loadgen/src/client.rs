@@ -440,12 +440,10 @@ async fn closed_loop<S: Connect>(mut session: S, context: Context, outstanding: 
     let mut buffer = BytesMut::new();
     let mut told_complete = false;
     let mut closing = shared.closing.listen();
+    // A message is due when the answer that it waited for has come, and that is when it leaves: one reading of the clock.
+    let mut now = now_ns();
     let result = 'life: loop {
-        while on_the_way < outstanding {
-            let now = now_ns();
-            if now >= until_ns {
-                break;
-            }
+        while on_the_way < outstanding && now < until_ns {
             let envelope = Envelope { stream: context.number, sequence: due_ns.len() as u32, due_ns: now, sent_ns: now };
             due_ns.push(now);
             if let Err(error) = session.send(payload(&mut buffer, envelope, context.script.payload_bytes)).await {
@@ -465,13 +463,13 @@ async fn closed_loop<S: Connect>(mut session: S, context: Context, outstanding: 
         tokio::select! { biased;
             () = &mut closing => break Ok(()),
             delivery = session.next() => {
-                let received_ns = now_ns();
+                now = now_ns();
                 match delivery {
                     Ok(Delivery::Message(payload)) => {
                         let _ = context.is_message(&payload, &mut false, true);
                         let mut recorder = shared.recorder.borrow_mut();
                         let reordered = recorder.accounting.reordered;
-                        recorder.message(&mut inbox, &payload, received_ns);
+                        recorder.message(&mut inbox, &payload, now);
                         if !S::ECHO_IN_ORDER {
                             // Independent requests may overtake one another; that is not a fault.
                             recorder.accounting.reordered = reordered;
