@@ -264,6 +264,10 @@ counters! {
     /// is 8 bytes shorter.
     #[serde(default)]
     retransmit_control_segments: u64,
+    /// Of the control segments, RSTs that are taken for answers of a host without a socket, which carry no timestamps and are 12
+    /// bytes shorter than those of a socket that gives up.
+    #[serde(default)]
+    bare_resets: u64,
     /// Bytes sent again, with their headers.
     retransmit_bytes: Flow,
     /// read(2)-like calls of the server on its sockets.

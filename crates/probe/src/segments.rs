@@ -62,6 +62,9 @@
 //!   segments that come after it are each answered by one without, which this end either counts and takes for an ACK
 //!   (12 bytes too many) or, its socket being gone, does not count (40 bytes and a frame too few). How many there were
 //!   only `StackCounters` knows.
+//! - *Reset by a socket that had not acknowledged everything*: it had half-closed, data came, its program closed without
+//!   reading that, and the acknowledgement was still delayed. From this end that looks like data that found nobody, whose
+//!   answer is 12 bytes shorter. How many RSTs were answers only `StackCounters` knows.
 //! - *The handshake was retransmitted* (a full accept queue; it happens when clients connect faster than the server
 //!   accepts): the accepting end does not see a SYN or ACK that was dropped, and the connecting end takes a repeated
 //!   SYN-ACK for an ACK. Exact from both ends. Under real loss a repeated FIN passes for a SYN, 8 bytes too many.
@@ -134,6 +137,8 @@ pub struct SegmentAccount {
     pub fin: u64,
     /// RST segments.
     pub rst: u64,
+    /// Of these, without timestamps, as far as this end can tell.
+    pub bare_rst: u64,
     /// Segments that carried payload another time. Known of the sending end only.
     pub retransmitted_segments: u64,
     /// Payload, each byte once.
@@ -179,6 +184,7 @@ impl AddAssign for SegmentAccount {
         self.syn += other.syn;
         self.fin += other.fin;
         self.rst += other.rst;
+        self.bare_rst += other.bare_rst;
         self.retransmitted_segments += other.retransmitted_segments;
         self.payload_bytes += other.payload_bytes;
         self.retransmitted_bytes += other.retransmitted_bytes;
@@ -255,6 +261,7 @@ impl ConnectionAccount {
             control_bytes: flow(|s| s.control_bytes),
             retransmit_segments: flow(|s| s.retransmitted_segments),
             retransmit_control_segments: self.doubts.retransmitted_control_segments,
+            bare_resets: self.to_server.bare_rst + self.to_client.bare_rst,
             retransmit_bytes: flow(|s| s.retransmitted_bytes + s.retransmitted_header_bytes),
             ..Counters::default()
         }
@@ -369,6 +376,7 @@ fn sent(info: &TcpInfo, ending: Ending, end: End, sizes: &Sizes) -> SegmentAccou
         syn,
         fin,
         rst,
+        bare_rst: 0,
         retransmitted_segments: retransmitted,
         payload_bytes: info.unique_bytes_sent(),
         retransmitted_bytes: info.bytes_retrans,
@@ -400,6 +408,7 @@ fn received(info: &TcpInfo, ending: Ending, end: End, sizes: &Sizes) -> SegmentA
         syn,
         fin,
         rst: bare_rst + socket_rst,
+        bare_rst,
         retransmitted_segments: 0,
         payload_bytes: info.bytes_received.saturating_sub(peer_fin),
         retransmitted_bytes: 0,

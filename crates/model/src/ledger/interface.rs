@@ -32,6 +32,9 @@ pub struct InterfaceAccount {
     /// end of a connection out of order: an ACK overtaken by the FIN meets a socket that is gone.
     #[serde(default)]
     pub stray_resets: u64,
+    /// RST segments that the ledger takes for such answers, which carry no timestamps.
+    #[serde(default)]
+    pub ledger_bare_resets: u64,
     /// DSACK blocks, by the same count: 12 bytes each that say which segment arrived twice.
     #[serde(default)]
     pub dsacks: u64,
@@ -58,6 +61,8 @@ pub enum Explanation {
     SackBlocks,
     /// What strays after the end of a connection, and the RSTs that answered it.
     StrayResets,
+    /// RSTs of sockets that gave up, which the ledger took for answers to segments that found nobody.
+    SocketResets,
     /// SYN-ACKs that were sent again because the accept queue was full.
     FullAcceptQueue,
 }
@@ -78,6 +83,7 @@ impl InterfaceAccount {
         [
             (self.is_sack_blocks(), Explanation::SackBlocks),
             (self.is_stray_resets(), Explanation::StrayResets),
+            (self.is_socket_resets(), Explanation::SocketResets),
             (self.is_a_full_accept_queue(), Explanation::FullAcceptQueue),
         ]
         .into_iter()
@@ -94,6 +100,14 @@ impl InterfaceAccount {
             let of_fins = too_many % 8 == 0 && (0..=8 * self.ledger_control_retransmits as i64).contains(&too_many);
             (resets..=3 * resets).contains(&frames) && of_fins
         })
+    }
+
+    /// Whether the residual is the timestamps of RSTs that sockets sent and the ledger took for answers to segments which found
+    /// nobody: every frame has its name, and the ledger has so many more of these than the stack says it sent.
+    fn is_socket_resets(&self) -> bool {
+        let most = 12 * self.ledger_bare_resets.saturating_sub(self.stray_resets) as i64;
+        let bytes = self.residual_bytes();
+        self.frames == self.ledger_frames && bytes > 0 && bytes == most
     }
 
     /// Whether the residual is that of SYN-ACKs which were sent again because the accept queue was full: every frame has its
@@ -148,6 +162,11 @@ mod tests {
         let seen = InterfaceAccount { ledger_control_retransmits: 1, ..stray(69, 3160, 35) };
         assert!(seen.is_stray_resets());
         assert!(!InterfaceAccount { ledger_control_retransmits: 0, retransmitted_segments: 1, ..seen }.is_stray_resets());
+        let taken = |over, ledger_bare_resets| InterfaceAccount { ledger_bare_resets, ..stray(0, over, 5) };
+        assert!(taken(12, 6).is_socket_resets() && taken(24, 7).is_socket_resets());
+        for account in [taken(12, 5), taken(12, 7), taken(24, 6), taken(0, 6), taken(-12, 4), stray(1, 12, 0)] {
+            assert!(!account.is_socket_resets(), "{account:?}");
+        }
         let full = |over, drops| InterfaceAccount { retransmitted_segments: 19, accept_queue_drops: drops, ..account(over, 0) };
         assert!(full(48, 25).is_a_full_accept_queue() && full(8, 1).is_a_full_accept_queue());
         for account in [full(0, 25), full(48, 5), full(52, 25), full(-8, 25), full(160, 25), account(48, 0)] {
@@ -159,6 +178,7 @@ mod tests {
         }
         assert_eq!(account(28, 1).explanation(), Some(Explanation::SackBlocks));
         assert_eq!(stray(2, 92, 1).explanation(), Some(Explanation::StrayResets));
+        assert_eq!(taken(12, 6).explanation(), Some(Explanation::SocketResets));
         assert_eq!(full(8, 1).explanation(), Some(Explanation::FullAcceptQueue));
         assert!(full(8, 1).balances() && account(0, 0).balances() && account(0, 0).explanation().is_none());
         assert!(!account(1, 1).balances() && !stray(1, 0, 0).balances());

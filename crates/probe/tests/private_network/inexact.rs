@@ -14,7 +14,7 @@ use wirecost_probe::{
 };
 
 use crate::{
-    bench::{Bench, PATIENCE, Residual, Watch, carry, listen_again, pair, settle_both},
+    bench::{Bench, PATIENCE, Residual, Watch, carry, listen_again, pair, settle_both, settle_server},
     bulk::{cross, trickle_up},
 };
 
@@ -70,6 +70,27 @@ pub fn cases(bench: &mut Bench) {
             assert_eq!(residual.bytes, 40 * residual.frames - 12 * (bare - residual.frames), "{residual:?} {stack:?}");
         }
     });
+    bench.case("inexact: a client that half-closes and gives up before it has acknowledged the answer, 20 times", |runtime| {
+        namespace::set_tcp_recovery(TcpRecovery::LINUX).unwrap();
+        let mut mistaken = 0;
+        for _ in 0..20 {
+            let watch = Watch::start();
+            let (client, mut server) = pair();
+            carry(&client, &server, 100);
+            client.shutdown(Shutdown::Write).unwrap();
+            set(&client, libc::TCP_QUICKACK, 0);
+            server.write_all(&[7; 200]).unwrap();
+            client.peek(&mut [0; 1]).unwrap();
+            drop(client);
+            let account = settle_server(runtime, &server, Ending::ResetByPeer { after_fin: true }).account();
+            let (residual, stack) = (watch.residual(&account), watch.stack());
+            // The stack knows whether a socket sent it.
+            let taken = account.to_server.bare_rst - (stack.resets_sent - stack.resets_by_sockets);
+            assert_eq!(residual, Residual { bytes: 12 * taken as i64, frames: 0 });
+            mistaken += taken;
+        }
+        assert!(mistaken > 0);
+    });
     bench.case("inexact: a SYN that a full accept queue dropped, from the server's end", |runtime| {
         namespace::set_tcp_recovery(TcpRecovery::LINUX).unwrap();
         let watch = Watch::start();
@@ -116,15 +137,20 @@ pub fn cases(bench: &mut Bench) {
 
 /// Makes the kernel drop a handshake's last ACK, as it does when the accept queue is full, and wait for data or a second one.
 fn defer_accept(listener: &TcpListener) {
-    let seconds: libc::c_int = 1;
+    let one_second = 1;
+    set(listener, libc::TCP_DEFER_ACCEPT, one_second);
+}
+
+/// Sets one of the kernel's options of TCP sockets.
+fn set(socket: &impl AsRawFd, option: libc::c_int, value: libc::c_int) {
     // SAFETY: the kernel reads one integer.
     let returned = unsafe {
         libc::setsockopt(
-            listener.as_raw_fd(),
+            socket.as_raw_fd(),
             libc::IPPROTO_TCP,
-            libc::TCP_DEFER_ACCEPT,
-            (&raw const seconds).cast(),
-            size_of_val(&seconds) as libc::socklen_t,
+            option,
+            (&raw const value).cast(),
+            size_of_val(&value) as libc::socklen_t,
         )
     };
     assert_eq!(returned, 0);

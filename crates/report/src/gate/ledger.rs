@@ -25,6 +25,10 @@ pub const RESIDUAL: Gate = Gate {
                 interface.dsacks
             ),
             Explanation::StrayResets => "strays after the end of a connection, and the RST that answered them".into(),
+            Explanation::SocketResets => format!(
+                "RSTs of sockets that gave up, taken for answers to segments that found nobody: the ledger has {} of these, the stack {}",
+                interface.ledger_bare_resets, interface.stray_resets
+            ),
             Explanation::FullAcceptQueue => format!(
                 "SYN-ACKs sent again, because the server's accept queue was full ({} drops); a longer backlog where it listens would \
                  let clients in at once",
@@ -38,13 +42,14 @@ pub const RESIDUAL: Gate = Gate {
             interface.balances(),
             format!(
                 "{residual} of {} B in {} frames, 0 are allowed; the stack counted {} sent again, {} out of \
-                 order, {} DSACK, {} stray RST, {} dropped at a full accept queue",
+                 order, {} DSACK, {} stray RST (the ledger {}), {} dropped at a full accept queue",
                 count(interface.bytes),
                 count(interface.frames),
                 interface.retransmitted_segments,
                 interface.out_of_order_segments,
                 interface.dsacks,
                 interface.stray_resets,
+                interface.ledger_bare_resets,
                 interface.accept_queue_drops
             ),
             match cell.config.target {

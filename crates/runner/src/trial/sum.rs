@@ -181,6 +181,7 @@ impl Sum<'_> {
                 ledger_dsack_bytes: all.dsack_bytes.total(),
                 retransmitted_segments: stack.retransmitted_segments,
                 ledger_control_retransmits: all.retransmit_control_segments,
+                ledger_bare_resets: all.bare_resets,
                 accept_queue_drops: stack.listen_drops,
             }
         });
