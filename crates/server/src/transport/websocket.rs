@@ -1,7 +1,9 @@
-//! WebSocket (RFC 6455): the upgrade by hand, so that its head is ours to the byte. What is said afterwards is in [`session`].
+//! WebSocket (RFC 6455): the upgrade by hand, so that its head is ours to the byte. What is said afterwards is in [`session`],
+//! and how it begins and ends in [`ends`].
 //!
 //! No extension and no subprotocol is negotiated, whatever the client offers.
 
+pub mod ends;
 pub mod session;
 
 use hyper::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request};

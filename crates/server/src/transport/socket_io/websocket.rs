@@ -11,13 +11,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Sink, SinkExt, Stream};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Sleep, sleep};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use wirecost_wire::engine_io;
 
@@ -28,7 +27,7 @@ use super::upgrade::{Stage, Step, step};
 use crate::context::Context;
 use crate::orders::Order;
 use crate::transport::knock::Door;
-use crate::transport::websocket::session::{FAREWELL_TIMEOUT, HANDFUL, READ_BUFFER_BYTES, WRITE_BUFFER_BYTES, code_for};
+use crate::transport::websocket::ends::{self, FAREWELL_TIMEOUT, HANDFUL};
 
 /// How long an upgrade may take.
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -49,19 +48,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let max_bytes = context.shared.engine.options.max_payload_bytes;
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(WRITE_BUFFER_BYTES)
-        // Numbers may be longer when they are written again.
-        .max_write_buffer_size(8 * max_bytes + (1 << 20))
-        .max_message_size(Some(max_bytes))
-        .max_frame_size(Some(max_bytes));
-    let socket = match early.is_empty() {
-        true => WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await,
-        false => WebSocketStream::from_partially_read(stream, early.to_vec(), Role::Server, Some(config)).await,
-    };
-    // It keeps the buffer that the HTTP library read into.
-    drop(early);
+    // Numbers may be longer when they are written again.
+    let socket = ends::begin(stream, early, max_bytes, 8 * max_bytes + (1 << 20)).await;
     let (session, stage) = match plan {
         Plan::Open(wanted) => (wanted.open(true, &context), Stage::Carrying),
         Plan::Upgrade(session) => (Some(session).filter(|session| session.begin_upgrade()), Stage::Silent),
@@ -72,18 +60,9 @@ where
     let (unread, unflushed, said_goodbye) = (false, false, false);
     let mut carrier = Carrier { socket, client, unread, grip, context, timer, unflushed, said_goodbye };
     let ended = poll_fn(|cx| carrier.poll(cx)).await;
-    let Carrier { mut socket, context, grip, .. } = carrier;
+    let Carrier { socket, context, grip, .. } = carrier;
     drop(grip);
-    let _ = tokio::time::timeout(FAREWELL_TIMEOUT, async {
-        if let Err(error) = ended
-            && let Some(code) = code_for(&error)
-        {
-            context.meter.blame_client();
-            let _ = socket.close(Some(CloseFrame { code, reason: Utf8Bytes::default() })).await;
-        }
-        socket.get_mut().shutdown().await
-    })
-    .await;
+    ends::end(socket, ended, &context).await;
 }
 
 struct Carrier<S> {

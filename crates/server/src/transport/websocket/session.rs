@@ -9,38 +9,25 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Sink, SinkExt, Stream};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
+use super::ends::{self, HANDFUL};
 use crate::context::Context;
-use crate::hub::{Limit, Reader};
+use crate::hub::Reader;
 use crate::orders::Order;
 use crate::request_body::MAX_MESSAGE_BYTES;
 use crate::transport::knock::Door;
 
-/// Read at once. The library's default of 128 KiB costs every connection that much memory, and is slower.
-pub const READ_BUFFER_BYTES: usize = 4 << 10;
-
-/// Gathered before a write: a TLS record's worth.
-pub const WRITE_BUFFER_BYTES: usize = 16 << 10;
-
 /// The most that may wait to be written: what was taken from the room at once, or an echo and what was gathered before it.
 const MAX_WRITE_BUFFER_BYTES: usize = 2 * MAX_MESSAGE_BYTES;
-
-/// Taken from the room at once.
-pub const HANDFUL: Limit = Limit { messages: 1024, bytes: 64 << 10 };
-
-/// How long the last words may take.
-pub const FAREWELL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What is to be said on a WebSocket.
 #[derive(Debug)]
@@ -58,37 +45,15 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let Plan { reader, is_binary } = plan;
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(WRITE_BUFFER_BYTES)
-        .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES)
-        .max_message_size(Some(MAX_MESSAGE_BYTES))
-        .max_frame_size(Some(MAX_MESSAGE_BYTES));
-    let socket = match early.is_empty() {
-        true => WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await,
-        false => WebSocketStream::from_partially_read(stream, early.to_vec(), Role::Server, Some(config)).await,
-    };
+    let socket = ends::begin(stream, early, MAX_MESSAGE_BYTES, MAX_WRITE_BUFFER_BYTES).await;
     let opcode = OpCode::Data(if is_binary { Data::Binary } else { Data::Text });
-    // It keeps the buffer that the HTTP library read into: 8 KiB a connection for as long as it lives.
-    drop(early);
     let is_echo = reader.is_none();
     let client = Door::knocked_at();
     let (unread, unflushed, said_goodbye) = (false, false, false);
     let mut session = Session { socket, client, unread, reader, is_echo, opcode, context, unflushed, said_goodbye };
     let ended = poll_fn(|cx| session.poll(cx)).await;
-    let Session { mut socket, context, .. } = session;
-    // The kernel has the close frame, or never will: nobody waits for a client that does not read.
-    let _ = tokio::time::timeout(FAREWELL_TIMEOUT, async {
-        if let Err(error) = ended
-            && let Some(code) = code_for(&error)
-        {
-            context.meter.blame_client();
-            let _ = socket.close(Some(CloseFrame { code, reason: Utf8Bytes::default() })).await;
-        }
-        // RFC 6455 §7.1.1: the server closes the connection first.
-        socket.get_mut().shutdown().await
-    })
-    .await;
+    let Session { socket, context, .. } = session;
+    ends::end(socket, ended, &context).await;
 }
 
 struct Session<S> {
@@ -189,16 +154,5 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
             said => said,
         }
-    }
-}
-
-/// The close code that tells a client what it did (RFC 6455 §7.4.1); none if nobody is left to be told.
-pub fn code_for(error: &Error) -> Option<CloseCode> {
-    match error {
-        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
-        Error::Protocol(_) => Some(CloseCode::Protocol),
-        Error::Utf8(_) => Some(CloseCode::Invalid),
-        Error::Capacity(CapacityError::MessageTooLong { .. }) => Some(CloseCode::Size),
-        _ => None,
     }
 }
