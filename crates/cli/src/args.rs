@@ -33,7 +33,7 @@ pub enum Command {
     Run(RunArgs),
     /// Run the reference server
     #[command(help_template = TEMPLATE,
-        before_help = "Examples:\n  wirecost serve                               any free port, printed as one JSON line\n  wirecost serve --bind 127.0.0.1:8080 --tls\n  wirecost serve --demo --bind 127.0.0.1:8080  a page with every transport\n  curl -N 'http://127.0.0.1:8080/sse?room=all'\n\n")]
+        before_help = "Examples:\n  wirecost serve                               any free port, printed as one JSON line\n  wirecost serve --bind 127.0.0.1:8080 --tls\n  wirecost serve --demo --bind 127.0.0.1:8080  a page with four transports\n  curl -N 'http://127.0.0.1:8080/sse?room=all'\n\n")]
     Serve(ServeArgs),
     /// Write the report of one or more records
     #[command(help_template = TEMPLATE,
