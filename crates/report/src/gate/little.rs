@@ -48,7 +48,7 @@ fn littles_law(cell: &Cell, trial: &Trial) -> Finding {
             number(outstanding),
             percent(off)
         ),
-        "the clients pause between an answer and the next message, or a round trip is not timed in full: use fewer clients for each core",
+        "round trips are missing from the latencies, or are not timed in full: use fewer clients for each core, and report it if it stays",
     )
 }
 

@@ -3,8 +3,8 @@
 //! Both are of one trial, in which stretches with the delay and without it take turns: from one trial to the next the median of
 //! a push differs by some 20 µs, which is more than is to be shown here. A poll's wait is as long as its interval is wide, and a
 //! median of random waits would wander more than the tolerance. So the interval is short and the messages are due at golden
-//! steps of it: they cover the interval evenly, delayed or not. What is left of chance is still some 10 µs a pair, where a push
-//! has 3, so polls are looked at in more trials.
+//! steps of it: they cover the interval evenly, delayed or not. What is left of chance has put the middle of twelve pairs beyond
+//! the tolerance, so polls are looked at in more trials.
 
 use wirecost_model::control::TrialOutput;
 use wirecost_model::transport::{TRANSPORTS, TransportRow};

@@ -27,7 +27,8 @@ use super::upgrade::{Stage, Step, step};
 use crate::context::Context;
 use crate::orders::Order;
 use crate::transport::knock::Door;
-use crate::transport::websocket::ends::{self, FAREWELL_TIMEOUT, HANDFUL};
+use crate::transport::websocket::ends::{self, FAREWELL_TIMEOUT};
+use crate::transport::websocket::session::HANDFUL;
 
 /// How long an upgrade may take.
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);

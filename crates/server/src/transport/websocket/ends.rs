@@ -12,16 +12,12 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use crate::context::Context;
-use crate::hub::Limit;
 
 /// Read at once. The library's default of 128 KiB costs every connection that much memory, and is slower.
 const READ_BUFFER_BYTES: usize = 4 << 10;
 
 /// Gathered before a write: a TLS record's worth.
 const WRITE_BUFFER_BYTES: usize = 16 << 10;
-
-/// Taken from the room at once.
-pub const HANDFUL: Limit = Limit { messages: 1024, bytes: 64 << 10 };
 
 /// How long the last words may take.
 pub const FAREWELL_TIMEOUT: Duration = Duration::from_secs(5);

@@ -19,15 +19,18 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, O
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
-use super::ends::{self, HANDFUL};
+use super::ends;
 use crate::context::Context;
-use crate::hub::Reader;
+use crate::hub::{Limit, Reader};
 use crate::orders::Order;
 use crate::request_body::MAX_MESSAGE_BYTES;
 use crate::transport::knock::Door;
 
 /// The most that may wait to be written: what was taken from the room at once, or an echo and what was gathered before it.
 const MAX_WRITE_BUFFER_BYTES: usize = 2 * MAX_MESSAGE_BYTES;
+
+/// Taken from the room at once.
+pub const HANDFUL: Limit = Limit { messages: 1024, bytes: 64 << 10 };
 
 /// What is to be said on a WebSocket.
 #[derive(Debug)]
