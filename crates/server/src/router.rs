@@ -87,13 +87,26 @@ impl Route {
     }
 }
 
-/// Answers one request.
-pub async fn answer(request: Request<Incoming>, context: Arc<Context>) -> Result<Response<AnswerBody>, Infallible> {
-    let (mut parts, body) = request.into_parts();
-    let has_body = !body.is_end_stream();
+/// Answers one request. It is in the books from the call on, because whoever asks may be gone before the answer's first step.
+pub fn answer(
+    request: Request<Incoming>,
+    context: Arc<Context>,
+) -> impl Future<Output = Result<Response<AnswerBody>, Infallible>> + Send {
+    let (parts, body) = request.into_parts();
+    let body = Some(body).filter(|body| !body.is_end_stream());
     let route = Route::of(parts.uri.path(), &context);
-    let mut exchange = Exchange::begin(&context.meter, &parts, has_body, route.kinds(&parts));
-    let mut body = Some(body).filter(|_| has_body);
+    let exchange = Exchange::begin(&context.meter, &parts, body.is_some(), route.kinds(&parts));
+    exchanged(route, parts, body, context, exchange)
+}
+
+async fn exchanged(
+    route: Route,
+    mut parts: request::Parts,
+    mut body: Option<Incoming>,
+    context: Arc<Context>,
+    mut exchange: Exchange,
+) -> Result<Response<AnswerBody>, Infallible> {
+    let has_body = body.is_some();
     // What is asked of the head afterwards, because an adapter may let go of it.
     let is_last = asks_for_the_last(&parts);
     let served = serve(route, &mut parts, &mut body, &context, &mut exchange).await;

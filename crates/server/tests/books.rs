@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use support::websocket::{ACCEPT, close, frame, upgrade};
 use support::{Client, Layers, books, get, post, publish, run, server, server_with_ring, subscribed};
 
@@ -224,6 +226,28 @@ fn refusals_and_what_the_http_library_says_itself() {
         assert_eq!(up, Layers { head: totals.0, ..Layers::default() });
         assert_eq!(down, Layers { framing: bodies, head: heads, ..Layers::default() });
         assert_eq!((report.reading.counters.requests, report.reading.counters.bad_clients), (3, 1));
+    });
+}
+
+/// Whoever closes a page asks for something and is gone, and a busy server sees both at once.
+#[test]
+fn a_whole_request_and_the_end_of_its_connection_at_once() {
+    run(async {
+        let server = server().await;
+        let mut client = Client::connect(&server).await;
+        client.get("/health").await;
+        let (sent, received) = (client.sent, client.received);
+        let poll = get("/long-poll?room=r&after=0", "");
+        // No waiting between the two: the server, on this thread, has its turn when both have come.
+        assert_eq!(client.stream.try_write(poll.as_bytes()).unwrap(), poll.len());
+        drop(client);
+        while server.desk().reading().open_connections > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let (up, _, report) = books(server, (sent + poll.len() as u64, received)).await;
+        assert_eq!(up.head, sent + poll.len() as u64);
+        let counters = report.reading.counters;
+        assert_eq!((counters.connections, counters.requests, counters.bad_clients), (1, 2, 0));
     });
 }
 
