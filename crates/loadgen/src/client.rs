@@ -351,7 +351,13 @@ async fn open_loop<S: Connect>(mut session: S, mut context: Context) -> (S, Resu
         }
     };
     if let Some(begin) = &begin {
-        settle(&shared, begin, &inbox, &recovery, |stream| context.script.downstream(stream, begin.window_to_ns));
+        let streams = inbox.streams().into_iter().map(|(stream, check)| {
+            let offsets = context.script.downstream(stream, begin.window_to_ns);
+            let missing: Vec<u64> = check.missing(offsets.len() as u64).collect();
+            let expected = offsets.len() as u64;
+            (expected, missing.into_iter().map(move |sequence| (sequence as u32, begin.start_ns + offsets[sequence as usize])))
+        });
+        settle(&shared, begin, &recovery, streams);
     }
     (session, result)
 }
@@ -435,33 +441,35 @@ async fn closed_loop<S: Connect>(mut session: S, context: Context, outstanding: 
     };
     let until_ns = begin.start_ns + begin.window_to_ns;
     let mut inbox = Inbox::new(&[context.number]);
-    let mut due_ns: Vec<u64> = Vec::new();
-    let mut on_the_way = 0u32;
+    let (mut sent, mut awaited) = (0u32, 0u32);
+    // Sequence numbers and due times, the oldest first. What does not come back whole stays here.
+    let mut unanswered: VecDeque<(u32, u64)> = VecDeque::new();
     let mut buffer = BytesMut::new();
     let mut told_complete = false;
     let mut closing = shared.closing.listen();
     // A message is due when the answer that it waited for has come, and that is when it leaves: one reading of the clock.
     let mut now = now_ns();
     let result = 'life: loop {
-        while on_the_way < outstanding && now < until_ns {
-            let envelope = Envelope { stream: context.number, sequence: due_ns.len() as u32, due_ns: now, sent_ns: now };
-            due_ns.push(now);
+        while awaited < outstanding && now < until_ns {
+            let envelope = Envelope { stream: context.number, sequence: sent, due_ns: now, sent_ns: now };
+            unanswered.push_back((sent, now));
+            sent += 1;
             if let Err(error) = session.send(payload(&mut buffer, envelope, context.script.payload_bytes)).await {
                 break 'life Err(error);
             }
-            on_the_way += 1;
+            awaited += 1;
             context.is_sent(context.script.payload_bytes);
             shared.sent.set(shared.sent.get() + 1);
             if begin.in_window(now) {
                 shared.sent_in_window.set(shared.sent_in_window.get() + 1);
             }
         }
-        if on_the_way == 0 && !told_complete {
+        if awaited == 0 && !told_complete {
             told_complete = true;
             shared.complete.set(shared.complete.get() + 1);
         }
         tokio::select! { biased;
-            () = &mut closing => break Ok(()),
+            // First, because it is mostly that; a closing that has to wait for it does not wait long.
             delivery = session.next() => {
                 now = now_ns();
                 match delivery {
@@ -469,37 +477,43 @@ async fn closed_loop<S: Connect>(mut session: S, context: Context, outstanding: 
                         let _ = context.is_message(&payload, &mut false, true);
                         let mut recorder = shared.recorder.borrow_mut();
                         let reordered = recorder.accounting.reordered;
-                        recorder.message(&mut inbox, &payload, now);
+                        if let Some(envelope) = recorder.message(&mut inbox, &payload, now)
+                            && let Some(at) = unanswered.iter().position(|&(sequence, _)| sequence == envelope.sequence)
+                        {
+                            unanswered.remove(at);
+                        }
                         if !S::ECHO_IN_ORDER {
                             // Independent requests may overtake one another; that is not a fault.
                             recorder.accounting.reordered = reordered;
                         }
-                        on_the_way = on_the_way.saturating_sub(1);
+                        awaited = awaited.saturating_sub(1);
                     }
                     Ok(_) => {}
                     Err(error) => break Err(error),
                 }
             }
+            () = &mut closing => break Ok(()),
         }
     };
-    // Due times here are times of the clock already.
-    let offsets: Vec<u64> = due_ns.iter().map(|due| due - begin.start_ns).collect();
-    settle(&shared, &begin, &inbox, &Recovery::default(), |_| offsets.clone());
+    settle(&shared, &begin, &Recovery::default(), [(u64::from(sent), unanswered)]);
     (session, result)
 }
 
-/// Accounts for what the plan wanted and what never came.
-fn settle(shared: &Shared, begin: &Begin, inbox: &Inbox, recovery: &Recovery, expected: impl Fn(u32) -> Vec<u64>) {
+/// Accounts for what the plan wanted and what never came: for each stream how many messages were wanted, and the sequence numbers and
+/// due times of those that are missing.
+fn settle<M>(shared: &Shared, begin: &Begin, recovery: &Recovery, streams: impl IntoIterator<Item = (u64, M)>)
+where
+    M: IntoIterator<Item = (u32, u64)>,
+{
     // A client that could not go on closes its books early. What was due afterwards has not come any sooner for that.
     let now = now_ns().max(begin.start_ns + begin.window_to_ns);
     let mut recorder = shared.recorder.borrow_mut();
-    for (stream, check) in inbox.streams() {
-        let expected = expected(stream);
-        recorder.accounting.expected += expected.len() as u64;
-        for sequence in check.missing(expected.len() as u64) {
+    for (expected, missing) in streams {
+        recorder.accounting.expected += expected;
+        for (sequence, due_ns) in missing {
             recorder.accounting.lost += 1;
-            recorder.recovery.missed += u64::from(recovery.excuses(sequence));
-            recorder.undelivered(begin.start_ns + expected[sequence as usize], now);
+            recorder.recovery.missed += u64::from(recovery.excuses(u64::from(sequence)));
+            recorder.undelivered(due_ns, now);
         }
     }
 }

@@ -9,8 +9,10 @@ pub mod headers;
 pub mod lean;
 pub mod standard;
 
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -165,35 +167,45 @@ impl WebSocket {
     }
 
     /// Sends one message in one frame.
-    pub async fn send(&mut self, message: Message) -> Result<(), TransportError> {
-        match self {
-            WebSocket::Standard(socket) => socket.send(message).await,
-            WebSocket::Lean(socket) => socket.send(message).await,
-        }
+    pub fn send(&mut self, message: Message) -> impl Future<Output = Result<(), TransportError>> {
+        let mut message = Some(message);
+        poll_fn(move |context| match self {
+            WebSocket::Standard(socket) => socket.poll_send(context, &mut message),
+            WebSocket::Lean(socket) => socket.poll_send(context, &mut message),
+        })
     }
 
     /// Takes one message, which is out after the next [`flush`](Self::flush) at the latest. Safe to cancel: a dropped
     /// future has taken nothing.
     pub async fn feed(&mut self, message: Message) -> Result<(), TransportError> {
         match self {
-            WebSocket::Standard(socket) => socket.feed(message).await,
+            WebSocket::Standard(socket) => {
+                let mut message = Some(message);
+                poll_fn(|context| socket.poll_feed(context, &mut message)).await
+            }
             WebSocket::Lean(socket) => socket.feed(message),
         }
     }
 
     /// Gets out what was taken. Safe to cancel, if it is done again.
     pub async fn flush(&mut self) -> Result<(), TransportError> {
-        match self {
-            WebSocket::Standard(socket) => socket.flush().await,
-            WebSocket::Lean(socket) => socket.flush().await,
-        }
+        poll_fn(|context| match self {
+            WebSocket::Standard(socket) => socket.poll_flush(context),
+            WebSocket::Lean(socket) => socket.poll_flush(context).map_err(TransportError::Io),
+        })
+        .await
     }
 
     /// The next message. Pings are answered on the way. Safe to cancel.
     pub async fn next(&mut self) -> Result<Message, TransportError> {
+        poll_fn(|context| self.poll_next(context)).await
+    }
+
+    /// The same as one step, for those who are here for every message: each future in a future costs them some nanoseconds.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, TransportError>> {
         match self {
-            WebSocket::Standard(socket) => socket.next().await,
-            WebSocket::Lean(socket) => socket.next().await,
+            WebSocket::Standard(socket) => socket.poll_next(context),
+            WebSocket::Lean(socket) => socket.poll_next(context),
         }
     }
 

@@ -1,5 +1,8 @@
 //! WebSocket: one Upgrade, then messages both ways on one connection (RFC 6455).
 
+use std::future::poll_fn;
+use std::task::{Poll, ready};
+
 use bytes::Bytes;
 use wirecost_model::scenario::Frame;
 
@@ -45,14 +48,16 @@ impl Connect for Websocket {
 }
 
 impl Session for Websocket {
-    async fn send(&mut self, message: Bytes) -> Result<(), TransportError> {
-        self.socket.send(Message::new(self.frame, message)).await
+    fn send(&mut self, message: Bytes) -> impl Future<Output = Result<(), TransportError>> {
+        self.socket.send(Message::new(self.frame, message))
     }
 
-    async fn next(&mut self) -> Result<Delivery, TransportError> {
-        let message = self.socket.next().await?;
-        self.next += 1;
-        Ok(Delivery::Message(message.into_payload()))
+    fn next(&mut self) -> impl Future<Output = Result<Delivery, TransportError>> {
+        poll_fn(|context| {
+            let message = ready!(self.socket.poll_next(context))?;
+            self.next += 1;
+            Poll::Ready(Ok(Delivery::Message(message.into_payload())))
+        })
     }
 
     async fn close(self) {

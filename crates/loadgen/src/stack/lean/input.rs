@@ -1,6 +1,10 @@
 //! What has arrived on a connection and was not taken yet: one buffer, read into directly and handed out in
 //! slices without a copy. Once the slices are gone its memory is used again.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll, ready};
+
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -35,8 +39,12 @@ impl Input {
         Input { buffer: BytesMut::with_capacity(usual_bytes), wanted_bytes: 0, usual_bytes }
     }
 
-    /// Reads what there is; 0 is the end of the connection. Safe to cancel.
-    pub async fn fill(&mut self, stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<usize> {
+    /// Reads what there is; 0 is the end of the connection.
+    pub fn poll_fill(
+        &mut self,
+        context: &mut Context<'_>,
+        stream: &mut (impl AsyncRead + Unpin),
+    ) -> Poll<std::io::Result<usize>> {
         let room = self.buffer.capacity() - self.buffer.len();
         let wanted = self.wanted_bytes.min(MOST_ROOM_BYTES);
         let usual = self.usual_bytes.max(wanted);
@@ -45,11 +53,17 @@ impl Input {
         if room < usual && !self.buffer.try_reclaim(usual) && room < LEAST_ROOM_BYTES.max(wanted) {
             self.buffer.reserve(usual);
         }
+        // A future of its own for each attempt: it keeps nothing between them.
+        let read_bytes = ready!(pin!(stream.read_buf(&mut self.buffer)).poll(context))?;
         self.wanted_bytes = 0;
-        let read_bytes = stream.read_buf(&mut self.buffer).await?;
         if self.buffer.len() == self.buffer.capacity() {
             self.usual_bytes = BUSY_ROOM_BYTES.min(2 * self.usual_bytes);
         }
-        Ok(read_bytes)
+        Poll::Ready(Ok(read_bytes))
+    }
+
+    /// The same, waited for. Safe to cancel.
+    pub async fn fill(&mut self, stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<usize> {
+        poll_fn(|context| self.poll_fill(context, stream)).await
     }
 }

@@ -14,12 +14,12 @@
 //! waits for the rest, so one that is dropped in between loses its place; every client here drops receives. It also takes
 //! masked frames from a server and lengths that are not written the short way.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::hash::{BuildHasher, RandomState};
 use std::io::ErrorKind;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Buf;
@@ -108,10 +108,12 @@ impl WebSocket {
         }
     }
 
-    /// Sends one message in one frame.
-    pub async fn send(&mut self, message: Message) -> Result<(), TransportError> {
-        self.feed(message)?;
-        self.flush().await
+    /// Sends what `message` still has, in one frame.
+    pub fn poll_send(&mut self, context: &mut Context<'_>, message: &mut Option<Message>) -> Poll<Result<(), TransportError>> {
+        if let Some(message) = message.take() {
+            self.feed(message)?;
+        }
+        self.poll_flush(context).map_err(TransportError::Io)
     }
 
     /// Takes one message, which goes out with the next flush, or while the next message is awaited.
@@ -132,19 +134,17 @@ impl WebSocket {
     }
 
     /// Writes everything that waits. Safe to cancel, if it is done again.
-    pub async fn flush(&mut self) -> Result<(), TransportError> {
-        poll_fn(|context| self.poll_write(context)).await?;
-        Ok(self.stream.flush().await?)
+    pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        ready!(self.poll_write(context))?;
+        Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         while self.written < self.output.len() {
             let waiting = &self.output[self.written..];
-            match Pin::new(&mut self.stream).poll_write(context, waiting) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(bytes)) => self.written += bytes,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            match ready!(Pin::new(&mut self.stream).poll_write(context, waiting))? {
+                0 => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
+                bytes => self.written += bytes,
             }
         }
         self.output.clear();
@@ -153,29 +153,27 @@ impl WebSocket {
     }
 
     /// Reads, and writes what waits as far as the socket takes it. 0 is the end of the connection.
-    async fn fill(&mut self) -> Result<usize, TransportError> {
+    fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
+        // Of a flush, only TLS keeps anything back, and only while the socket is full.
+        if !self.output.is_empty()
+            && let Poll::Ready(flushed) = self.poll_flush(context)
+        {
+            flushed?;
+        }
         self.input.wanted_bytes = self.decoder.wanted_bytes;
-        let read = poll_fn(|context| {
-            if !self.output.is_empty()
-                && let Poll::Ready(written) = self.poll_write(context)
-            {
-                written?;
-                // Only TLS keeps anything back, and only while the socket is full.
-                if let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(context) {
-                    flushed?;
-                }
-            }
-            // A future of its own for each attempt: it keeps nothing between them.
-            pin!(self.input.fill(&mut self.stream)).poll(context)
-        });
-        Ok(read.await?)
+        self.input.poll_fill(context, &mut self.stream)
     }
 
     /// The next message. Pings are answered on the way. Safe to cancel.
     pub async fn next(&mut self) -> Result<Message, TransportError> {
+        poll_fn(|context| self.poll_next(context)).await
+    }
+
+    /// The same as one step.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, TransportError>> {
         while !self.ended {
             match self.decoder.next(&mut self.input.buffer) {
-                Ok(Some(Event::Message(message))) => return Ok(message),
+                Ok(Some(Event::Message(message))) => return Poll::Ready(Ok(message)),
                 Ok(Some(Event::Ping(payload))) => {
                     if self.output.len() - self.written < MAX_WAITING_BYTES {
                         self.queue(Opcode::Pong, &payload);
@@ -192,26 +190,26 @@ impl WebSocket {
                 Err(fault) => {
                     self.ended = true;
                     self.queue(Opcode::Close, &frame::close_payload(fault.code));
-                    return Err(TransportError::Websocket(fault.what.into()));
+                    return Poll::Ready(Err(TransportError::Websocket(fault.what.into())));
                 }
-                Ok(None) => self.ended = self.fill().await? == 0,
+                Ok(None) => self.ended = ready!(self.poll_fill(context))? == 0,
             }
         }
-        Err(TransportError::Ended)
+        Poll::Ready(Err(TransportError::Ended))
     }
 
     /// The closing handshake, then the end of the connection (RFC 6455 §7.1: the server closes TCP first).
     pub async fn close(mut self) {
         self.queue(Opcode::Close, &frame::close_payload(close::NORMAL));
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, async {
-            if self.flush().await.is_err() {
+            if poll_fn(|context| self.poll_flush(context)).await.is_err() {
                 return;
             }
             while self.next().await.is_ok() {}
             // Whatever follows the server's close frame is only waited out.
             loop {
                 self.input.buffer.clear();
-                if !matches!(self.fill().await, Ok(1..)) {
+                if !matches!(poll_fn(|context| self.poll_fill(context)).await, Ok(1..)) {
                     break;
                 }
             }

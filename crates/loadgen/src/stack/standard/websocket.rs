@@ -1,9 +1,12 @@
 //! WebSocket by tokio-tungstenite, on a metered connection of our own.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use tokio::time::{Sleep, sleep};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
@@ -22,8 +25,14 @@ const BUFFER_BYTES: usize = 8 << 10;
 /// How long the server may take to answer a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A connected WebSocket, and what is to be said at its end if the server has broken the rules: the library leaves that to us.
-pub(crate) struct WebSocket(WebSocketStream<Connection>, Option<CloseCode>);
+/// A connected WebSocket.
+pub(crate) struct WebSocket {
+    socket: WebSocketStream<Connection>,
+    /// Since the server took something for the last time.
+    waiting: Option<Pin<Box<Sleep>>>,
+    /// What is to be said at the end if the server has broken the rules: the library leaves that to us.
+    farewell: Option<CloseCode>,
+}
 
 fn failed(error: Error) -> TransportError {
     match error {
@@ -40,13 +49,6 @@ fn code_for(error: &Error) -> Option<CloseCode> {
         Error::Capacity(_) => Some(CloseCode::Size),
         Error::Protocol(_) => Some(CloseCode::Protocol),
         _ => None,
-    }
-}
-
-async fn in_time(sent: impl Future<Output = Result<(), Error>>) -> Result<(), TransportError> {
-    match tokio::time::timeout(ANSWER_TIMEOUT, sent).await {
-        Ok(sent) => sent.map_err(failed),
-        Err(_) => Err(TransportError::Timeout(ANSWER_TIMEOUT.as_secs())),
     }
 }
 
@@ -67,48 +69,61 @@ impl WebSocket {
         }
         let config = WebSocketConfig::default().read_buffer_size(BUFFER_BYTES).write_buffer_size(0);
         let (socket, _) = tokio_tungstenite::client_async_with_config(request, connection, Some(config)).await.map_err(failed)?;
-        Ok(WebSocket(socket, None))
+        Ok(WebSocket { socket, waiting: None, farewell: None })
     }
 
-    /// Sends one message in one frame. A server that reads nothing any more is an error in time.
-    pub async fn send(&mut self, message: Message) -> Result<(), TransportError> {
-        self.feed(message).await?;
-        self.flush().await
+    /// Sends what `message` still has, in one frame. A server that reads nothing any more is an error in time.
+    pub fn poll_send(&mut self, context: &mut Context<'_>, message: &mut Option<Message>) -> Poll<Result<(), TransportError>> {
+        ready!(self.poll_feed(context, message))?;
+        self.poll_flush(context)
     }
 
-    /// Takes one message, which is out after the next [`flush`](Self::flush) at the latest. Safe to cancel: a dropped
-    /// future has taken nothing.
-    pub async fn feed(&mut self, message: Message) -> Result<(), TransportError> {
-        let message = match message {
-            Message::Binary(payload) => protocol::Message::Binary(payload),
-            Message::Text(text) => {
+    /// Takes what `message` has; it is out after the next flush at the latest.
+    pub fn poll_feed(&mut self, context: &mut Context<'_>, message: &mut Option<Message>) -> Poll<Result<(), TransportError>> {
+        let polled = self.socket.poll_ready_unpin(context);
+        ready!(self.in_time(context, polled))?;
+        let message = match message.take() {
+            Some(Message::Binary(payload)) => protocol::Message::Binary(payload),
+            Some(Message::Text(text)) => {
                 protocol::Message::Text(Utf8Bytes::try_from(text).map_err(|e| TransportError::Malformed(e.to_string()))?)
             }
+            None => return Poll::Ready(Ok(())),
         };
-        in_time(self.0.feed(message)).await
+        Poll::Ready(self.socket.start_send_unpin(message).map_err(failed))
     }
 
-    /// Gets out what was taken. Safe to cancel, if it is done again.
-    pub async fn flush(&mut self) -> Result<(), TransportError> {
-        in_time(self.0.flush()).await
+    /// Gets out what was taken.
+    pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        let polled = self.socket.poll_flush_unpin(context);
+        self.in_time(context, polled)
     }
 
-    /// The next message. Pings are answered by the library. Safe to cancel.
-    pub async fn next(&mut self) -> Result<Message, TransportError> {
+    /// Bounds how long sending waits. The clock is only asked when there is something to wait for, which is seldom.
+    fn in_time(&mut self, context: &mut Context<'_>, polled: Poll<Result<(), Error>>) -> Poll<Result<(), TransportError>> {
+        if let Poll::Ready(sent) = polled {
+            self.waiting = None;
+            return Poll::Ready(sent.map_err(failed));
+        }
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(ANSWER_TIMEOUT)));
+        waiting.as_mut().poll(context).map(|()| Err(TransportError::Timeout(ANSWER_TIMEOUT.as_secs())))
+    }
+
+    /// The next message. Pings are answered by the library.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, TransportError>> {
         loop {
-            match self.0.next().await {
-                Some(Ok(protocol::Message::Binary(payload))) => return Ok(Message::Binary(payload)),
-                Some(Ok(protocol::Message::Text(text))) => return Ok(Message::Text(text.into())),
+            match ready!(self.socket.poll_next_unpin(context)) {
+                Some(Ok(protocol::Message::Binary(payload))) => return Poll::Ready(Ok(Message::Binary(payload))),
+                Some(Ok(protocol::Message::Text(text))) => return Poll::Ready(Ok(Message::Text(text.into()))),
                 Some(Ok(protocol::Message::Close(_))) => {
-                    // The library has its answer ready and waits to be asked to write it.
-                    let _ = self.flush().await;
-                    return Err(TransportError::Ended);
+                    // The library has its answer ready and waits to be asked to write it. What does not fit now goes when we close.
+                    let _ = self.socket.poll_flush_unpin(context);
+                    return Poll::Ready(Err(TransportError::Ended));
                 }
-                None => return Err(TransportError::Ended),
+                None => return Poll::Ready(Err(TransportError::Ended)),
                 Some(Ok(_)) => {}
                 Some(Err(error)) => {
-                    self.1 = code_for(&error);
-                    return Err(failed(error));
+                    self.farewell = code_for(&error);
+                    return Poll::Ready(Err(failed(error)));
                 }
             }
         }
@@ -116,11 +131,11 @@ impl WebSocket {
 
     /// The closing handshake, then the end of the connection (RFC 6455 §7.1: the server closes TCP first).
     pub async fn close(mut self) {
-        let farewell = CloseFrame { code: self.1.unwrap_or(CloseCode::Normal), reason: Utf8Bytes::default() };
+        let farewell = CloseFrame { code: self.farewell.unwrap_or(CloseCode::Normal), reason: Utf8Bytes::default() };
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, async {
             // Refused if the server was first; then too the end of the connection is the server's.
-            let _ = self.0.close(Some(farewell)).await;
-            while let Some(Ok(_)) = self.0.next().await {}
+            let _ = self.socket.close(Some(farewell)).await;
+            while let Some(Ok(_)) = self.socket.next().await {}
         })
         .await;
     }

@@ -8,6 +8,7 @@ mod tls;
 mod websocket;
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -19,6 +20,9 @@ use wirecost_model::scenario::{Arm, ArmOptions, Stack};
 use wirecost_probe::meter::Meter;
 
 use super::http::Http;
+use super::websocket::WebSocket;
+use crate::session::TransportError;
+use crate::stack::Message;
 use crate::stack::connection::StageSink;
 use crate::target::Target;
 
@@ -26,6 +30,14 @@ use crate::target::Target;
 fn arm(stack: Stack) -> ArmConfig {
     let options = ArmOptions { stack: Some(stack), ..ArmOptions::default() };
     ArmConfig::resolve(&Arm { transport: TransportKind::ShortPoll, options }, &ArmOptions::default())
+}
+
+impl WebSocket {
+    /// As the seam above both stacks does it.
+    async fn send(&mut self, message: Message) -> Result<(), TransportError> {
+        let mut message = Some(message);
+        poll_fn(|context| self.poll_send(context, &mut message)).await
+    }
 }
 
 /// The other end of a client's connections.
