@@ -19,9 +19,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::LocalSet;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use wirecost_loadgen::bare::BareWebSocket;
 use wirecost_loadgen::workload::Script;
 use wirecost_loadgen::{Fleet, FleetPlan, Target};
@@ -46,7 +50,7 @@ struct Settings {
 /// A competitor: its name, and a run of it that returns processor ns and echoes.
 type Competitor = (&'static str, fn(SocketAddr, Settings) -> Option<(u64, u64)>);
 
-const ARMS: [Competitor; 11] = [
+const ARMS: [Competitor; 12] = [
     ("tcp floor", floor),
     ("websocket lean", |peer, settings| fleet(peer, settings, TransportKind::Websocket, Stack::Lean)),
     ("websocket standard", |peer, settings| fleet(peer, settings, TransportKind::Websocket, Stack::Standard)),
@@ -56,12 +60,13 @@ const ARMS: [Competitor; 11] = [
     ("wrk get", |peer, settings| wrk(peer, settings, false)),
     ("short_poll lean", |peer, settings| polls(peer, settings, Stack::Lean)),
     ("short_poll standard", |peer, settings| polls(peer, settings, Stack::Standard)),
-    ("bare lean", |peer, settings| bare(peer, settings, Stack::Lean)),
-    ("bare standard", |peer, settings| bare(peer, settings, Stack::Standard)),
+    ("lean stack alone", lean_alone),
+    ("tungstenite alone", tungstenite_alone),
+    ("reqwest alone", reqwest_alone),
 ];
 
 /// Numerators and denominators that the project promises something about, or that say what a library costs.
-const RATIOS: [(usize, usize); 8] = [(9, 0), (10, 0), (1, 0), (2, 1), (4, 3), (5, 4), (7, 6), (8, 7)];
+const RATIOS: [(usize, usize); 10] = [(9, 0), (10, 0), (1, 0), (2, 10), (2, 1), (4, 3), (5, 11), (5, 4), (7, 6), (8, 7)];
 
 fn main() {
     let mut settings = Settings { connections: 16, payload_bytes: 128, seconds: 2, rounds: 5, only: None };
@@ -214,26 +219,79 @@ fn floor(peer: SocketAddr, settings: Settings) -> Option<(u64, u64)> {
     })
 }
 
-/// A WebSocket stack with nothing around it.
-struct Bare {
+/// The lean stack with nothing around it.
+struct LeanAlone {
     socket: BareWebSocket,
     message: Bytes,
 }
 
-impl Echo for Bare {
+impl Echo for LeanAlone {
     async fn echo(&mut self) {
         let answer = self.socket.echo(self.message.clone()).await.expect("an echo");
         assert_eq!(answer.len(), self.message.len());
     }
 }
 
-fn bare(peer: SocketAddr, settings: Settings, stack: Stack) -> Option<(u64, u64)> {
+fn lean_alone(peer: SocketAddr, settings: Settings) -> Option<(u64, u64)> {
     tasks(settings, async move || {
-        let options = ArmOptions { stack: Some(stack), ..ArmOptions::default() };
+        let options = ArmOptions { stack: Some(Stack::Lean), ..ArmOptions::default() };
         let arm = ArmConfig::resolve(&Arm { transport: TransportKind::Websocket, options }, &ArmOptions::default());
         let target = Target { address: peer, arm, certificate_der: None, protocol: Default::default(), foreign: None };
         let socket = BareWebSocket::connect(&target).await.expect("connected");
-        Bare { socket, message: Bytes::from(vec![b'x'; settings.payload_bytes]) }
+        LeanAlone { socket, message: Bytes::from(vec![b'x'; settings.payload_bytes]) }
+    })
+}
+
+/// The standard stack's WebSocket library, configured as the stack has it, in a loop of its own.
+struct TungsteniteAlone {
+    socket: WebSocketStream<TcpStream>,
+    message: Utf8Bytes,
+}
+
+impl Echo for TungsteniteAlone {
+    async fn echo(&mut self) {
+        self.socket.send(Message::Text(self.message.clone())).await.expect("sent");
+        let answer = self.socket.next().await.expect("more").expect("an echo");
+        assert_eq!(answer.len(), self.message.len());
+    }
+}
+
+fn tungstenite_alone(peer: SocketAddr, settings: Settings) -> Option<(u64, u64)> {
+    tasks(settings, async move || {
+        let stream = TcpStream::connect(peer).await.expect("connected");
+        stream.set_nodelay(true).expect("a TCP socket");
+        let config = WebSocketConfig::default().read_buffer_size(8 << 10).write_buffer_size(0);
+        let url = format!("ws://{peer}/ws/echo");
+        let (socket, _) = client_async_with_config(url, stream, Some(config)).await.expect("upgraded");
+        TungsteniteAlone { socket, message: "x".repeat(settings.payload_bytes).into() }
+    })
+}
+
+/// The standard stack's HTTP library in a loop of its own.
+struct ReqwestAlone {
+    client: reqwest::Client,
+    url: String,
+    message: Bytes,
+}
+
+impl Echo for ReqwestAlone {
+    async fn echo(&mut self) {
+        let answer =
+            self.client.post(&self.url).header("accept", "*/*").body(self.message.clone()).send().await.expect("answered");
+        assert_eq!(answer.bytes().await.expect("an echo").len(), self.message.len());
+    }
+}
+
+fn reqwest_alone(peer: SocketAddr, settings: Settings) -> Option<(u64, u64)> {
+    tasks(settings, async move || {
+        let builder = reqwest::Client::builder().no_proxy().http1_only().tcp_nodelay(true);
+        // Nothing is encrypted here; a library that looked for the system's certificates would do it for each client.
+        let tls = rustls::ClientConfig::builder().with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+        let client = builder.tls_backend_preconfigured(tls).build().expect("a client");
+        let message = Bytes::from(vec![b'x'; settings.payload_bytes]);
+        let mut alone = ReqwestAlone { client, url: format!("http://{peer}/echo"), message };
+        alone.echo().await;
+        alone
     })
 }
 

@@ -28,7 +28,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A connected WebSocket.
 pub(crate) struct WebSocket {
     socket: WebSocketStream<Connection>,
-    /// Since the server took something for the last time.
+    /// While the server takes nothing: until when that may be.
     waiting: Option<Pin<Box<Sleep>>>,
     /// What is to be said at the end if the server has broken the rules: the library leaves that to us.
     farewell: Option<CloseCode>,
