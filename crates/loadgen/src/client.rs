@@ -84,6 +84,8 @@ pub(crate) struct Shared {
     pub missed_sends: Cell<u64>,
     /// How what clients send on a schedule leaves, against the plan.
     pub departures: RefCell<Option<DepartureWatch>>,
+    /// Where messages are written before they are sent: one for all clients, so that it is always at hand.
+    pub buffer: RefCell<BytesMut>,
     /// Rings when clients are to close.
     pub closing: Bell,
 }
@@ -265,7 +267,6 @@ struct Sending {
     /// How many were sent.
     sent: u32,
     unconfirmed: u64,
-    buffer: BytesMut,
 }
 
 /// Receives whatever comes; sends on a schedule of its own, if the workload has one.
@@ -273,7 +274,7 @@ async fn open_loop<S: Connect>(mut session: S, mut context: Context) -> (S, Resu
     let shared = Rc::clone(&context.shared);
     let mut inbox = Inbox::new(&context.script.streams(context.number, context.clients));
     let mut begin: Option<Begin> = None;
-    let mut sending = Sending { due_ns: VecDeque::new(), sent: 0, unconfirmed: 0, buffer: BytesMut::new() };
+    let mut sending = Sending { due_ns: VecDeque::new(), sent: 0, unconfirmed: 0 };
     let mut recovery = Recovery::default();
     let (mut expected, mut delivered) = (0, 0);
     let (mut told_complete, mut probed) = (false, false);
@@ -383,9 +384,10 @@ async fn connect_again<S: Connect>(lost: &S, context: &Context, come_back: ComeB
 }
 
 /// A message's bytes, in memory that earlier messages have left behind if they are gone.
-fn payload(buffer: &mut BytesMut, envelope: Envelope, payload_bytes: usize) -> Bytes {
+fn payload(shared: &Shared, envelope: Envelope, payload_bytes: usize) -> Bytes {
+    let mut buffer = shared.buffer.borrow_mut();
     buffer.resize(payload_bytes.max(MIN_PAYLOAD_BYTES), 0);
-    envelope.write(buffer);
+    envelope.write(&mut buffer);
     buffer.split().freeze()
 }
 
@@ -404,7 +406,7 @@ async fn send_due<S: Session>(
     sending.sent += 1;
     sending.unconfirmed += 1;
     shared.departures.borrow_mut().iter_mut().for_each(|watch| watch.sent(due_ns, sent_ns));
-    let message = payload(&mut sending.buffer, envelope, context.script.payload_bytes);
+    let message = payload(shared, envelope, context.script.payload_bytes);
     session.send(message).await?;
     shared.sent.set(shared.sent.get() + 1);
     if begin.in_window(due_ns) {
@@ -444,7 +446,6 @@ async fn closed_loop<S: Connect>(mut session: S, context: Context, outstanding: 
     let (mut sent, mut awaited) = (0u32, 0u32);
     // Sequence numbers and due times, the oldest first. What does not come back whole stays here.
     let mut unanswered: VecDeque<(u32, u64)> = VecDeque::new();
-    let mut buffer = BytesMut::new();
     let mut told_complete = false;
     let mut closing = shared.closing.listen();
     // A message is due when the answer that it waited for has come, and that is when it leaves: one reading of the clock.
@@ -454,7 +455,7 @@ async fn closed_loop<S: Connect>(mut session: S, context: Context, outstanding: 
             let envelope = Envelope { stream: context.number, sequence: sent, due_ns: now, sent_ns: now };
             unanswered.push_back((sent, now));
             sent += 1;
-            if let Err(error) = session.send(payload(&mut buffer, envelope, context.script.payload_bytes)).await {
+            if let Err(error) = session.send(payload(&shared, envelope, context.script.payload_bytes)).await {
                 break 'life Err(error);
             }
             awaited += 1;
