@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use wirecost_model::record::GateOutcome;
 use wirecost_model::transport::{TRANSPORTS, TransportRow};
 use wirecost_model::{Accounting, Cell, Phase, Record, Trial};
 
@@ -56,10 +57,27 @@ fn run(scenario: &str, name: &str) -> Record {
         .output()
         .expect("wirecost runs");
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{name}: {}\n{said}", output.status);
     let folder = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
-    let json = std::fs::read_to_string(folder.join("record.json")).expect("a record");
-    serde_json::from_str(&json).expect("a record of this version")
+    let json =
+        std::fs::read_to_string(folder.join("record.json")).unwrap_or_else(|_| panic!("{name}: {}\n{said}", output.status));
+    let record: Record = serde_json::from_str(&json).expect("a record of this version");
+    assert!(output.status.success(), "{name}: {}\n{said}\n{}", output.status, faults(&record));
+    record
+}
+
+/// What a record of a failed run has to say: thresholds that do not hold, and trials that are not clean.
+fn faults(record: &Record) -> String {
+    let thresholds = record.thresholds.iter().filter(|threshold| !threshold.holds);
+    let trials = record.trials.iter().filter(|trial| !trial.accounting.is_clean() || !trial.errors.is_empty());
+    let failed =
+        |trial: &Trial| trial.gates.iter().filter(|gate| gate.outcome == GateOutcome::Failed).cloned().collect::<Vec<_>>();
+    thresholds
+        .map(|threshold| format!("{}: {}\n", threshold.text, threshold.seen))
+        .chain(trials.map(|trial| {
+            let label = record.plan.cells[trial.cell].label();
+            format!("{label}: {:?} {:?}\n{:?}\n", trial.accounting, trial.errors, failed(trial))
+        }))
+        .collect()
 }
 
 fn check(trial: &Trial, what: &str) {
@@ -83,7 +101,7 @@ fn check(trial: &Trial, what: &str) {
     let inexact = ["-large", "-reconnect"].iter().any(|workload| what.contains(workload));
     let certain = |name: &str| CERTAIN_GATES.contains(&name) && !(inexact && name == "ledger_residual");
     for gate in trial.gates.iter().filter(|gate| certain(&gate.gate)) {
-        let failed = gate.outcome == wirecost_model::record::GateOutcome::Failed;
+        let failed = gate.outcome == GateOutcome::Failed;
         assert!(!failed, "{what}: gate {}: {}", gate.gate, gate.seen);
     }
 }
