@@ -92,6 +92,8 @@ pub struct Publish {
 pub enum ServerEvent {
     /// Listening; from here on connections are accepted.
     Ready(Ready),
+    /// The plan of the trial is known; what clients send from here on is judged and passed on by it.
+    Begun,
     /// Counters as they stand.
     Reading(Box<Reading>),
     /// The last word.

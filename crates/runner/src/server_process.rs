@@ -152,12 +152,16 @@ impl ServerProcess {
         }
     }
 
-    /// Begins publishing.
+    /// Begins publishing. Returns when the server knows the plan: what a client sent before that would not be passed on.
     ///
     /// # Errors
     /// [`ServerError`].
     pub fn begin(&mut self, begin: Begin) -> Result<(), ServerError> {
-        self.command(&ServerCommand::Begin(begin))
+        self.command(&ServerCommand::Begin(begin))?;
+        match self.event("word that it has begun", ANSWER_TIMEOUT)? {
+            ServerEvent::Begun => Ok(()),
+            other => Err(ServerError::Confused(format!("{other:?} instead of a beginning"))),
+        }
     }
 
     /// The server's counters now.

@@ -89,7 +89,10 @@ fn obey_each(desk: &Desk, mut commands: impl BufRead, events: &Events) -> Result
             return Ok(());
         }
         match serde_json::from_slice(&line).map_err(|error| ServerError::Command(error.to_string()))? {
-            ServerCommand::Begin(begin) => desk.begin(begin)?,
+            ServerCommand::Begin(begin) => {
+                desk.begin(begin)?;
+                emit(events, &ServerEvent::Begun)?;
+            }
             ServerCommand::Read => emit(events, &ServerEvent::Reading(Box::new(desk.reading())))?,
             ServerCommand::Stop => return Ok(()),
         }
@@ -149,7 +152,8 @@ mod tests {
     }
 
     fn report(events: &mut dyn Iterator<Item = ServerEvent>) -> ServerReport {
-        let Some(ServerEvent::Report(report)) = events.next() else { panic!("a report must come") };
+        let last = std::iter::from_fn(|| events.next()).find(|event| !matches!(event, ServerEvent::Begun));
+        let Some(ServerEvent::Report(report)) = last else { panic!("a report must come") };
         assert!(events.next().is_none(), "the report is the last word");
         *report
     }
@@ -177,6 +181,7 @@ mod tests {
                 cut: None,
             };
             say(&mut commands, &ServerCommand::Begin(begin));
+            assert!(matches!(events.next(), Some(ServerEvent::Begun)));
             // Until the last of twenty is there.
             while !get(ready.address, "/poll?room=all").contains(r#"{"next":20,"#) {
                 std::thread::yield_now();
