@@ -74,7 +74,10 @@ impl WebSocket {
 
     /// Sends what `message` still has, in one frame. A server that reads nothing any more is an error in time.
     pub fn poll_send(&mut self, context: &mut Context<'_>, message: &mut Option<Message>) -> Poll<Result<(), TransportError>> {
-        ready!(self.poll_feed(context, message))?;
+        // Once it is taken it is not fed again: a feed that is ready would begin the patience of a blocked flush anew.
+        if message.is_some() {
+            ready!(self.poll_feed(context, message))?;
+        }
         self.poll_flush(context)
     }
 
