@@ -16,12 +16,14 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
+use wirecost_probe::process;
 
 use args::{Cli, Command};
 use exit::Exit;
 use failure::Failure;
 
 fn main() -> ExitCode {
+    process::set_name(c"wirecost");
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Run(args) => command::run::run(&args),

@@ -223,3 +223,25 @@ fn a_trial_that_the_conditions_voided_is_run_again_and_told_of() {
     // How the second attempt fared is the machine's affair; that it decides is not.
     assert_eq!(output.status.code(), Some(if trial.is_void() { 100 } else { 0 }), "{said}");
 }
+
+#[test]
+fn a_run_is_of_one_program_whatever_a_build_does_to_its_file() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    // Another name of the program, to take away: on its own file system, since a hundred megabytes need no copy.
+    let name = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("wirecost-{}", std::process::id()));
+    std::fs::hard_link(env!("CARGO_BIN_EXE_wirecost"), &name).expect("linked");
+    let file = dir.path().join("scenario.yaml");
+    let scenario = "name: replaced\nquestion: Which program is it?\nworkload: { push: { rate: 50/s } }\nclients: 1\n\
+                    trial: { warmup: 50ms, measure: 200ms, drain: 300ms }\ntrials: 1\narms: [ websocket, sse ]\n";
+    std::fs::write(&file, scenario).expect("written");
+    let mut command = Command::new(&name);
+    command.args(["run", "--no-calibrate", "--quiet", "--allow-void", "--out"]).arg(dir.path().join("results")).arg(&file);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    // It runs by now, and has not started a trial: that needs the scenario read and the machine looked at.
+    std::fs::remove_file(&name).expect("there");
+    let output = child.wait_with_output().expect("it ends");
+    let folder = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    let json = std::fs::read_to_string(folder.join("record.json")).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    let record: Record = serde_json::from_str(&json).expect("a record of this version");
+    assert!(record.complete && record.trials.len() == 2 && output.status.success(), "{output:?}");
+}

@@ -2,7 +2,7 @@
 //! is `std::process`'s and the runner's.
 #![allow(unsafe_code)]
 
-use std::{collections::HashMap, fs, io, mem, os::unix::process::CommandExt, process::Command};
+use std::{collections::HashMap, env, ffi::CStr, ffi::OsString, fs, io, mem, os::unix::process::CommandExt, process::Command};
 
 use crate::{
     clock::timespec_ns,
@@ -166,6 +166,32 @@ pub fn signal(pid: u32, signal: Signal) -> io::Result<()> {
     };
     // SAFETY: kill takes two integers.
     check(unsafe { libc::kill(pid_t(pid)?, number) }).map(drop)
+}
+
+/// The program that a command line begins with if it is to start this program again. The kernel's handle and not the file's name: a
+/// build may put another file in its place while a run goes on, and all trials of a run are of one program.
+pub const ITSELF: &str = "/proc/self/exe";
+
+/// The command that `line` is: a program, or [`ITSELF`], and its arguments.
+///
+/// # Errors
+/// An empty line.
+pub fn command(line: &[OsString]) -> io::Result<Command> {
+    let (program, arguments) = line.split_first().ok_or_else(|| io::Error::other("an empty command"))?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    if program == ITSELF
+        && let Some(name) = env::args_os().next()
+    {
+        command.arg0(name);
+    }
+    Ok(command)
+}
+
+/// Calls the calling thread so where processes are listed. Of a process that was started as [`ITSELF`] nobody would see what it is.
+pub fn set_name(name: &CStr) {
+    // SAFETY: the kernel reads the string to its end, or to the 16th byte. There is no error but that of a bad pointer.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
 }
 
 /// Makes the process that `command` starts be killed when the *thread* that starts it ends, however that comes about, so

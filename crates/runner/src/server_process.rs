@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -69,10 +69,8 @@ impl ServerProcess {
     /// # Errors
     /// [`ServerError`].
     pub fn start(command: &[OsString]) -> Result<ServerProcess, ServerError> {
-        let nothing = || ServerError::Confused("an empty command".into());
-        let (program, arguments) = command.split_first().ok_or_else(nothing)?;
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut command = process::command(command).map_err(ServerError::Start)?;
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         process::die_with_parent(&mut command);
         let mut child = command.spawn().map_err(ServerError::Start)?;
         let (send, events) = mpsc::channel();

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -20,9 +20,8 @@ impl TrialProcess {
     /// Starts a trial with the given command line, in a process group of its own, so that Ctrl-C at the
     /// terminal reaches the run and not the trial.
     pub fn start(command: &[OsString], order: &TrialOrder) -> std::io::Result<TrialProcess> {
-        let (program, arguments) = command.split_first().ok_or_else(|| std::io::Error::other("an empty command"))?;
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).process_group(0);
+        let mut command = process::command(command)?;
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).process_group(0);
         process::die_with_parent(&mut command);
         let mut child = command.spawn()?;
         if let Some(mut stdin) = child.stdin.take() {

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use wirecost_model::record::{Calibration, CalibrationForm, GateOutcome, RungResult, Trial, Verdict};
 use wirecost_model::scenario::{Wire, Workload};
 use wirecost_model::{Cell, Plan};
+use wirecost_probe::process;
 use wirecost_report::stats;
 use wirecost_runner::calibrate::Calibrate;
 use wirecost_runner::run::Interrupts;
@@ -52,7 +53,7 @@ pub fn before_run(wire: Wire, quiet: bool, interrupts: &Interrupts) -> Result<Ca
 }
 
 fn climb(form: CalibrationForm, wire: Wire, quiet: bool, interrupts: &Interrupts) -> Result<Calibration, Failure> {
-    let command: Vec<OsString> = vec![std::env::current_exe()?.into(), "trial".into()];
+    let command: Vec<OsString> = vec![process::ITSELF.into(), "trial".into()];
     let calibrate = Calibrate { form, command: &command, wire, interrupts, same_arms: &same_arms };
     let mut tell = |what: &str| {
         if !quiet {

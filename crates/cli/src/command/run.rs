@@ -14,7 +14,7 @@ use wirecost_model::search::{self, Stop};
 use wirecost_model::threshold::Threshold;
 use wirecost_model::units::Span;
 use wirecost_model::{Cell, Plan, scenario};
-use wirecost_probe::machine;
+use wirecost_probe::{machine, process};
 use wirecost_report::{account, export, gate, html, load, search as answers, stats, terminal};
 use wirecost_runner::preflight::{self, Ground};
 use wirecost_runner::run::{self as runner, Ending, Extras, Interrupts};
@@ -265,7 +265,7 @@ fn run_job(
     if cfg!(debug_assertions) {
         ui.line("note: a debug build measures itself; use `cargo run --release`");
     }
-    let command: Vec<OsString> = vec![std::env::current_exe()?.into(), "trial".into()];
+    let command: Vec<OsString> = vec![process::ITSELF.into(), "trial".into()];
     // Whoever allows void trials, or runs each but once to see that it works, needs none twice.
     let repeat = !(args.no_repeat || args.allow_void || args.verify);
     let extras = Extras { capture: args.capture, miscount: args.miscount, repeat };

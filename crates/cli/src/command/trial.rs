@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::{Read, Write};
 
 use wirecost_model::control::{TrialEvent, TrialOrder};
+use wirecost_probe::process;
 use wirecost_runner::trial;
 
 use super::Outcome;
@@ -34,7 +35,7 @@ pub fn trial() -> Outcome {
 
 /// The reference server: this binary again, in a process of its own.
 fn server_command(order: &TrialOrder) -> Result<Vec<OsString>, Failure> {
-    let mut command: Vec<OsString> = vec![std::env::current_exe()?.into(), "serve".into(), "--control".into()];
+    let mut command: Vec<OsString> = vec![process::ITSELF.into(), "serve".into(), "--control".into()];
     if let Some(tls) = &order.cell.config.tls {
         let options = serde_json::to_string(tls).map_err(anyhow::Error::from)?;
         command.extend(["--tls".into(), "--tls-options".into(), options.into()]);
