@@ -227,7 +227,7 @@ struct LeanAlone {
 
 impl Echo for LeanAlone {
     async fn echo(&mut self) {
-        let answer = self.socket.echo(self.message.clone()).await.expect("an echo");
+        let answer = self.socket.echo(&self.message).await.expect("an echo");
         assert_eq!(answer.len(), self.message.len());
     }
 }

@@ -2,6 +2,7 @@
 //! share of a measurement, and what a whole client costs beside it is the load generator's.
 
 use bytes::Bytes;
+use wirecost_model::scenario::Frame;
 use wirecost_probe::meter::Meter;
 
 use crate::session::TransportError;
@@ -35,7 +36,8 @@ impl BareWebSocket {
     pub async fn echo_back(&mut self) -> Result<(), TransportError> {
         loop {
             let message = self.0.next().await?;
-            self.0.send(message).await?;
+            let (frame, payload) = message.parts();
+            self.0.send(frame, payload).await?;
         }
     }
 
@@ -56,8 +58,8 @@ impl BareWebSocket {
     ///
     /// # Errors
     /// The connection broke, or what came is no WebSocket.
-    pub async fn echo(&mut self, message: Bytes) -> Result<Bytes, TransportError> {
-        self.0.send(Message::Text(message)).await?;
+    pub async fn echo(&mut self, message: &[u8]) -> Result<Bytes, TransportError> {
+        self.0.send(Frame::Text, message).await?;
         self.0.next().await.map(Message::into_payload)
     }
 }

@@ -7,7 +7,6 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
 use tokio::sync::watch;
 use wirecost_model::control::Begin;
 use wirecost_model::envelope::MIN_PAYLOAD_BYTES;
@@ -85,7 +84,7 @@ pub(crate) struct Shared {
     /// How what clients send on a schedule leaves, against the plan.
     pub departures: RefCell<Option<DepartureWatch>>,
     /// Where messages are written before they are sent: one for all clients, so that it is always at hand.
-    pub buffer: RefCell<BytesMut>,
+    pub buffer: Cell<Vec<u8>>,
     /// Rings when clients are to close.
     pub closing: Bell,
 }
@@ -383,12 +382,19 @@ async fn connect_again<S: Connect>(lost: &S, context: &Context, come_back: ComeB
     }
 }
 
-/// A message's bytes, in memory that earlier messages have left behind if they are gone.
-fn payload(shared: &Shared, envelope: Envelope, payload_bytes: usize) -> Bytes {
-    let mut buffer = shared.buffer.borrow_mut();
+/// Writes a message and sends it. A client that has to wait keeps the buffer so long, and others get themselves another.
+async fn send_message<S: Session>(
+    session: &mut S,
+    shared: &Shared,
+    envelope: Envelope,
+    payload_bytes: usize,
+) -> Result<(), TransportError> {
+    let mut buffer = shared.buffer.take();
     buffer.resize(payload_bytes.max(MIN_PAYLOAD_BYTES), 0);
     envelope.write(&mut buffer);
-    buffer.split().freeze()
+    let sent = session.send(&buffer).await;
+    shared.buffer.set(buffer);
+    sent
 }
 
 /// Sends the message that is due; those that became due meanwhile were missed ticks, and follow at once.
@@ -406,8 +412,7 @@ async fn send_due<S: Session>(
     sending.sent += 1;
     sending.unconfirmed += 1;
     shared.departures.borrow_mut().iter_mut().for_each(|watch| watch.sent(due_ns, sent_ns));
-    let message = payload(shared, envelope, context.script.payload_bytes);
-    session.send(message).await?;
+    send_message(session, shared, envelope, context.script.payload_bytes).await?;
     shared.sent.set(shared.sent.get() + 1);
     if begin.in_window(due_ns) {
         shared.sent_in_window.set(shared.sent_in_window.get() + 1);
@@ -455,7 +460,7 @@ async fn closed_loop<S: Connect>(mut session: S, context: Context, outstanding: 
             let envelope = Envelope { stream: context.number, sequence: sent, due_ns: now, sent_ns: now };
             unanswered.push_back((sent, now));
             sent += 1;
-            if let Err(error) = session.send(payload(&shared, envelope, context.script.payload_bytes)).await {
+            if let Err(error) = send_message(&mut session, &shared, envelope, context.script.payload_bytes).await {
                 break 'life Err(error);
             }
             awaited += 1;

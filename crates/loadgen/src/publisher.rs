@@ -15,7 +15,6 @@ use std::sync::mpsc as sync;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 use wirecost_model::control::{Begin, Publish as Plan};
@@ -250,7 +249,7 @@ impl Lane {
                     for stream in self.streams.clone() {
                         let now = now_ns();
                         let probe = Envelope { stream: PROBE_STREAM, sequence: probes, due_ns: now, sent_ns: now };
-                        self.hand_over(way, stream, probe.to_vec(self.plan.payload_bytes).into()).await?;
+                        self.hand_over(way, stream, &probe.to_vec(self.plan.payload_bytes)).await?;
                     }
                     probes += 1;
                     let _ = self.tell.send(Ok(()));
@@ -287,7 +286,7 @@ impl Lane {
             let stream = *stream;
             self.watch.iter_mut().for_each(|watch| watch.sent(due_ns, sent_ns));
             due.extend(schedule.next().filter(|&offset| offset < begin.window_to_ns).map(|offset| Reverse((offset, n))));
-            self.hand_over(way, stream, envelope.to_vec(self.plan.payload_bytes).into()).await?;
+            self.hand_over(way, stream, &envelope.to_vec(self.plan.payload_bytes)).await?;
             self.published.sent(due_ns, sent_ns, begin);
             if begin.in_window(due_ns) {
                 self.published.missed_ticks += u64::from(before_ns > due_ns);
@@ -300,9 +299,9 @@ impl Lane {
         }
     }
 
-    async fn hand_over(&self, way: &mut Way, stream: u32, message: Bytes) -> Result<(), TransportError> {
+    async fn hand_over(&self, way: &mut Way, stream: u32, message: &[u8]) -> Result<(), TransportError> {
         let room = if self.plan.each_of.is_some() { format!("c{stream}") } else { "all".to_string() };
-        let text = std::str::from_utf8(&message).map_err(|e| TransportError::Malformed(e.to_string()))?;
+        let text = std::str::from_utf8(message).map_err(|e| TransportError::Malformed(e.to_string()))?;
         let value = |name: &str| match name {
             "room" => Some(room.clone()),
             "message" => Some(text.to_string()),
@@ -331,7 +330,7 @@ impl Lane {
                     }
                 }
             }
-            (Way::Frames(frames), Some(Publish::Send { body, .. })) => frames.say(fill(body)?.into()).await,
+            (Way::Frames(frames), Some(Publish::Send { body, .. })) => frames.say(fill(body)?.as_bytes()).await,
             (Way::Events(session), _) => session.send(message).await,
             _ => Err(TransportError::Unexpected("the dialect cannot publish".into())),
         }

@@ -2,6 +2,7 @@
 //! every message of its clients. No sockets, no waiting.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use wirecost_model::control::Begin;
 use wirecost_model::{Accounting, Envelope, Histogram, Recovery, StreamVerdict};
@@ -25,40 +26,66 @@ pub fn interval_ns(window_ns: u64) -> u64 {
 /// Histograms of one kind, one for each interval of the window. Each is made when its time comes: it has 220 kB, and whoever looks at
 /// the load generator's memory when the window begins is to see its clients.
 #[derive(Debug, Default)]
-pub struct Intervals {
-    made: Vec<Histogram>,
-    all: usize,
-}
+struct Intervals(Vec<Histogram>);
 
 impl Intervals {
-    fn new(all: usize) -> Intervals {
-        Intervals { made: Vec::new(), all }
-    }
-
     fn record(&mut self, interval: usize, ns: u64) {
-        let interval = interval.min(self.all.saturating_sub(1));
-        if interval >= self.made.len() {
-            self.made.resize_with(interval + 1, Histogram::default);
+        if interval >= self.0.len() {
+            self.0.resize_with(interval + 1, Histogram::default);
         }
-        self.made[interval].record(ns);
+        self.0[interval].record(ns);
     }
 
-    /// All of them, those too in which nothing came.
-    pub fn into_all(mut self) -> Vec<Histogram> {
-        self.made.resize_with(self.all, Histogram::default);
-        self.made
+    /// Those of `count` intervals, those too in which nothing came, together with others'.
+    fn with(mut self, others: &Intervals, count: usize) -> Vec<Histogram> {
+        self.0.resize_with(count, Histogram::default);
+        self.0.iter_mut().zip(&others.0).for_each(|(mine, other)| mine.merge(other));
+        self.0
+    }
+}
+
+/// The measured window and its intervals, ns of the clock.
+#[derive(Debug, Default)]
+struct Window {
+    all: Range<u64>,
+    interval_ns: u64,
+    /// The interval that was asked for last, and its number: mostly it is the next one's too, which saves a division.
+    latest: Range<u64>,
+    number: usize,
+}
+
+impl Window {
+    fn new(begin: &Begin) -> Window {
+        let all = begin.start_ns + begin.window_from_ns..begin.start_ns + begin.window_to_ns;
+        Window { interval_ns: interval_ns(all.end - all.start), latest: 0..0, number: 0, all }
+    }
+
+    fn intervals(&self) -> usize {
+        (self.all.end - self.all.start).div_ceil(self.interval_ns.max(1)) as usize
+    }
+
+    /// The number of the interval of a time, if it is in the window.
+    fn interval(&mut self, at_ns: u64) -> Option<usize> {
+        if !self.latest.contains(&at_ns) {
+            let since_ns = self.all.contains(&at_ns).then(|| at_ns - self.all.start)?;
+            self.number = (since_ns / self.interval_ns) as usize;
+            let begins_ns = at_ns - since_ns % self.interval_ns;
+            self.latest = begins_ns..self.all.end.min(begins_ns + self.interval_ns);
+        }
+        Some(self.number)
     }
 }
 
 /// The numbers of one shard.
 #[derive(Debug, Default)]
 pub struct Recorder {
-    begin: Option<Begin>,
-    interval_ns: u64,
-    /// received − due, by interval of the due time.
-    pub delivery: Intervals,
-    /// received − sent.
-    pub service: Intervals,
+    window: Window,
+    /// received − due, by interval of the due time, where that is not received − sent too.
+    delivery: Intervals,
+    /// received − sent, where that is not received − due too.
+    service: Intervals,
+    /// Both, of what was sent when it was due: all of a closed loop, and one record instead of two.
+    both: Intervals,
     /// By stage of connecting.
     pub setup: BTreeMap<&'static str, Histogram>,
     /// All but `expected` and `lost`, which are known at the end.
@@ -76,11 +103,13 @@ pub struct Recorder {
 impl Recorder {
     /// The clock has started.
     pub fn begin(&mut self, begin: &Begin) {
-        let window_ns = begin.window_to_ns - begin.window_from_ns;
-        self.interval_ns = interval_ns(window_ns);
-        let intervals = window_ns.div_ceil(self.interval_ns).max(1) as usize;
-        (self.delivery, self.service) = (Intervals::new(intervals), Intervals::new(intervals));
-        self.begin = Some(begin.clone());
+        self.window = Window::new(begin);
+    }
+
+    /// Takes the delivery and service latencies, by interval of the window.
+    pub fn latencies(&mut self) -> [Vec<Histogram>; 2] {
+        let (both, intervals) = (std::mem::take(&mut self.both), self.window.intervals());
+        [&mut self.delivery, &mut self.service].map(|kind| std::mem::take(kind).with(&both, intervals))
     }
 
     /// A message arrived at a client that listens to the streams of `inbox`. Its envelope, if it is one that was wanted and had
@@ -112,23 +141,23 @@ impl Recorder {
     }
 
     fn latency(&mut self, due_ns: u64, sent_ns: Option<u64>, received_ns: u64) {
-        let Some(begin) = self.begin.as_ref().filter(|begin| begin.in_window(due_ns)) else { return };
-        let offset_ns = due_ns - begin.start_ns - begin.window_from_ns;
-        let interval = (offset_ns / self.interval_ns) as usize;
-        if received_ns >= begin.start_ns + begin.window_to_ns && sent_ns.is_some() {
-            self.accounting.late += 1;
+        let Some(interval) = self.window.interval(due_ns) else { return };
+        let delivery_ns = received_ns.saturating_sub(due_ns);
+        let Some(sent_ns) = sent_ns else { return self.delivery.record(interval, delivery_ns) };
+        self.accounting.late += u64::from(received_ns >= self.window.all.end);
+        // One clock for all processes of a host: before its sending time nothing can arrive.
+        self.negative += u64::from(received_ns < sent_ns);
+        if sent_ns == due_ns {
+            return self.both.record(interval, delivery_ns);
         }
-        self.delivery.record(interval, received_ns.saturating_sub(due_ns));
-        if let Some(sent_ns) = sent_ns {
-            // One clock for all processes of a host: before its sending time nothing can arrive.
-            self.negative += u64::from(received_ns < sent_ns);
-            self.service.record(interval, received_ns.saturating_sub(sent_ns));
-        }
+        self.delivery.record(interval, delivery_ns);
+        self.service.record(interval, received_ns.saturating_sub(sent_ns));
     }
 
     /// The latest interval that has samples: what a progress line shows.
     pub fn recent(&self) -> Option<&Histogram> {
-        self.delivery.made.iter().rev().find(|histogram| histogram.count() > 0)
+        let kind = [&self.delivery, &self.both].into_iter().max_by_key(|kind| kind.0.len())?;
+        kind.0.iter().rev().find(|histogram| histogram.count() > 0)
     }
 
     /// A client could not go on, or a poll failed.
@@ -184,7 +213,7 @@ mod tests {
         let a = recorder.accounting;
         assert_eq!((a.delivered, a.duplicated, a.reordered, a.corrupted, a.late), (3, 1, 1, 2, 0));
         assert_eq!(recorder.delivered, 6);
-        let [delivery, service] = [recorder.delivery.into_all(), recorder.service.into_all()];
+        let [delivery, service] = recorder.latencies();
         assert_eq!((delivery.len(), delivery[0].count(), delivery[0].max_ns()), (5, 2, Some(1000)));
         assert_eq!((service.len(), service[0].max_ns(), service[4].count()), (5, Some(990), 0));
     }
@@ -193,7 +222,25 @@ mod tests {
     fn a_message_that_never_came_counts_with_its_age() {
         let mut recorder = recorder();
         recorder.undelivered(1_000_600, 7_000_000_600);
-        assert_eq!(recorder.delivery.into_all()[0].max_ns(), Some(6_999_000_000));
-        assert_eq!(recorder.service.into_all()[0].count(), 0);
+        let [delivery, service] = recorder.latencies();
+        assert_eq!((delivery[0].max_ns(), service[0].count()), (Some(6_999_000_000), 0));
+    }
+
+    #[test]
+    fn what_was_sent_when_it_was_due_is_in_both_histograms() {
+        let mut recorder = recorder();
+        let mut inbox = Inbox::new(&[0]);
+        for (sequence, due_ns, sent_ns) in
+            [(0, 1_000_600, 1_000_600), (1, 1_000_700, 1_000_800), (2, 5_001_000_499, 5_001_000_499)]
+        {
+            let payload = Envelope { stream: 0, sequence, due_ns, sent_ns }.to_vec(64);
+            recorder.message(&mut inbox, &payload, due_ns + 1000);
+        }
+        assert_eq!(recorder.recent().and_then(Histogram::max_ns), Some(1000));
+        assert_eq!(recorder.accounting.late, 1);
+        let of = |histogram: &Histogram| (histogram.count(), histogram.min_ns(), histogram.max_ns());
+        let [delivery, service] = recorder.latencies().map(|kind| [of(&kind[0]), of(&kind[4])]);
+        assert_eq!(delivery, [(2, Some(1000), Some(1000)), (1, Some(1000), Some(1000))]);
+        assert_eq!(service, [(2, Some(900), Some(1000)), (1, Some(1000), Some(1000))]);
     }
 }

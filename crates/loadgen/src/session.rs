@@ -54,8 +54,9 @@ pub enum TransportError {
 /// A connected client.
 pub(crate) trait Session {
     /// Sends one message to the server. Returns when the library has taken it; whether it was confirmed
-    /// is told by a [`Delivery::Accepted`] where the transport has such a thing.
-    async fn send(&mut self, message: Bytes) -> Result<(), TransportError>;
+    /// is told by a [`Delivery::Accepted`] where the transport has such a thing. Whoever needs the message for longer copies it:
+    /// the fastest put it straight into their frame.
+    async fn send(&mut self, message: &[u8]) -> Result<(), TransportError>;
 
     /// Waits for what comes next. Must be safe to cancel: a dropped future loses nothing.
     async fn next(&mut self) -> Result<Delivery, TransportError>;

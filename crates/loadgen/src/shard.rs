@@ -9,7 +9,9 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::LocalSet;
 use wirecost_model::DepartureWatch;
+use wirecost_probe::clock::now_ns;
 use wirecost_probe::meter::Meter;
+use wirecost_probe::timer::Timer;
 
 use crate::client::{Context, Shared, Stage, live};
 use crate::fleet::{ClientReport, FleetPlan};
@@ -102,7 +104,7 @@ async fn clients(
         let _ = told.wait_for(|stage| matches!(stage, Stage::Closing)).await.map(drop);
         bell.ring();
     });
-    let reporter = tokio::task::spawn_local(report_status(Rc::clone(&shared), Arc::clone(&status)));
+    let reporter = tokio::task::spawn_local(report_status(Rc::clone(&shared), Arc::clone(&status), Timer::new()?));
 
     // The recorder must know the window before any client has seen a message of it.
     loop {
@@ -128,15 +130,16 @@ async fn clients(
     }
     reporter.abort();
     show(&shared, &status);
-    let recorder = shared.recorder.take();
+    let mut recorder = shared.recorder.take();
+    let [delivery, service] = recorder.latencies();
     let ticks = shared.ticks.get();
     Ok(ClientReport {
         connected: shared.connected.get(),
         ended: shared.ended.get(),
         accounting: recorder.accounting,
         recovery: recorder.recovery,
-        delivery: recorder.delivery.into_all(),
-        service: recorder.service.into_all(),
+        delivery,
+        service,
         setup: recorder.setup.into_iter().map(|(stage, histogram)| (stage.to_string(), histogram)).collect(),
         pacer_lag: pacer.lag(),
         planned_polls: ticks.planned,
@@ -151,13 +154,15 @@ async fn clients(
     })
 }
 
-async fn report_status(shared: Rc<Shared>, status: Arc<Status>) {
-    let mut every = tokio::time::interval(STATUS_EVERY);
-    // A late report is of no use; the next one is.
-    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+/// By a timer of its own: while one of the runtime's is set, every wait for sockets reads the clock once more and sets a timer in
+/// the kernel.
+async fn report_status(shared: Rc<Shared>, status: Arc<Status>, timer: Timer) {
     loop {
-        every.tick().await;
         show(&shared, &status);
+        // Without a timer there is still the report at the end.
+        if timer.until(now_ns() + STATUS_EVERY.as_nanos() as u64).await.is_err() {
+            return;
+        }
     }
 }
 

@@ -24,19 +24,6 @@ pub const MIN_PAYLOAD_BYTES: usize = 32;
 /// The largest payload that any transport here carries in one message.
 pub const MAX_PAYLOAD_BYTES: usize = 1 << 20;
 
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/// `DECODE[byte]` is the six-bit value, or 0xFF.
-const DECODE: [u8; 256] = {
-    let mut table = [0xFF; 256];
-    let mut i = 0;
-    while i < 64 {
-        table[ALPHABET[i] as usize] = i as u8;
-        i += 1;
-    }
-    table
-};
-
 /// What the first 32 bytes say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Envelope {
@@ -61,21 +48,29 @@ pub enum EnvelopeError {
     Corrupted,
 }
 
-/// `ALPHABET[six]`, by arithmetic.
-const fn character(six: u8) -> u8 {
-    let letter = six + b'A';
-    let letter = if six >= 26 { letter + (b'a' - b'Z' - 1) } else { letter };
-    let digit = if six >= 52 { letter - 75 } else { letter };
-    let dash = if six == 62 { b'-' } else { digit };
-    if six == 63 { b'_' } else { dash }
+/// Eight values of six bits, one in each byte, as characters: all at once, by sums that no byte carries over from. (The
+/// intermediate ones may, but what is carried is taken back: the last sum is made of eight bytes below 128.)
+const fn spell(sixes: u64) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    /// 1 in each byte whose value is at least `least`.
+    const fn at_least(least: u64, sixes: u64) -> u64 {
+        (sixes + (128 - least) * ONES) >> 7 & ONES
+    }
+    let (lower, digit, dash, mark) = (at_least(26, sixes), at_least(52, sixes), at_least(62, sixes), at_least(63, sixes));
+    let up = sixes + (b'A' as u64) * ONES + lower * (b'a' - b'Z' - 1) as u64 + mark * (b'_' - b'-' - 1) as u64;
+    up.wrapping_sub(digit * (b'z' + 1 - b'0') as u64).wrapping_sub(dash * (b'9' + 1 - b'-') as u64)
 }
 
-/// Six bits a byte, not yet characters: eight bytes at a time.
-fn put(out: &mut [u8], mut value: u64) {
-    for part in out.rchunks_mut(8) {
-        part.copy_from_slice(&spread(value).to_be_bytes()[8 - part.len()..]);
-        value >>= 48;
-    }
+/// The value of a character, 64 or more if it is none of the alphabet's.
+const fn six(character: u8) -> u8 {
+    let upper = character.wrapping_sub(b'A');
+    let lower = character.wrapping_sub(b'a');
+    let digit = character.wrapping_sub(b'0');
+    let dash = if character == b'-' { 62 } else { 0xFF };
+    let mark = if character == b'_' { 63 } else { dash };
+    let figure = if digit < 10 { digit + 52 } else { mark };
+    let letter = if lower < 26 { lower + 26 } else { figure };
+    if upper < 26 { upper } else { letter }
 }
 
 /// The lowest 48 bits, six to a byte: halves of halves of halves move apart.
@@ -85,28 +80,64 @@ const fn spread(value: u64) -> u64 {
     (quarters & 0x0FC0_0FC0_0FC0_0FC0) << 2 | (quarters & 0x003F_003F_003F_003F)
 }
 
+/// The same backwards: six bits of each byte, together.
+const fn gather(bytes: u64) -> u64 {
+    let quarters = (bytes & 0x3F00_3F00_3F00_3F00) >> 2 | (bytes & 0x003F_003F_003F_003F);
+    let halves = (quarters & 0x0FFF_0000_0FFF_0000) >> 4 | (quarters & 0x0000_0FFF_0000_0FFF);
+    (halves & 0x00FF_FFFF_0000_0000) >> 8 | (halves & 0x00FF_FFFF)
+}
+
 /// Eight letters from A to P, of the lower half of each byte.
 const fn letters(random: u64) -> [u8; 8] {
     ((random & 0x0F0F_0F0F_0F0F_0F0F) + u64::from_ne_bytes([b'A'; 8])).to_le_bytes()
 }
 
-/// Makes characters of the lowest six bits of each byte: one pass without a table, which the compiler turns into vector
-/// instructions.
-fn spell(out: &mut [u8]) {
-    for slot in out {
-        *slot = character(*slot & 63);
-    }
+/// The lowest `N` bits.
+const fn low<const N: u32>(value: u64) -> u64 {
+    value & ((1 << N) - 1)
 }
 
-fn get(text: &[u8]) -> Option<u64> {
-    let (mut value, mut seen) = (0u64, 0);
-    for &byte in text {
-        let six = DECODE[byte as usize];
-        seen |= six;
-        value = value << 6 | u64::from(six);
+/// The fields as they lie in a message, in four words of 48 bits, eight characters each.
+struct Fields([u64; 4]);
+
+impl Fields {
+    fn pack(sum: u32, envelope: &Envelope) -> Fields {
+        let (stream, sequence, due_ns) = (u64::from(envelope.stream), u64::from(envelope.sequence), envelope.due_ns);
+        let lag_ns = envelope.sent_ns.saturating_sub(due_ns).min(low::<42>(u64::MAX));
+        Fields([
+            u64::from(sum) << 12 | low::<24>(stream) >> 12,
+            low::<12>(stream) << 36 | low::<30>(sequence) << 6 | low::<60>(due_ns) >> 54,
+            low::<54>(due_ns) >> 6,
+            low::<6>(due_ns) << 42 | lag_ns,
+        ])
     }
-    // Asked once, behind the loop: what is not in the alphabet has more than six bits.
-    (seen < 64).then_some(value)
+
+    fn unpack(&self) -> (u64, Envelope) {
+        let [a, b, c, d] = self.0;
+        let due_ns = low::<6>(b) << 54 | c << 6 | d >> 42;
+        let stream = (low::<12>(a) << 12 | b >> 36) as u32;
+        (a >> 12, Envelope { stream, sequence: low::<30>(b >> 6) as u32, due_ns, sent_ns: due_ns + low::<42>(d) })
+    }
+
+    /// As characters.
+    fn spell(&self) -> [u8; MIN_PAYLOAD_BYTES] {
+        let mut text = [0; MIN_PAYLOAD_BYTES];
+        for (out, &word) in text.as_chunks_mut::<8>().0.iter_mut().zip(&self.0) {
+            *out = spell(spread(word)).to_be_bytes();
+        }
+        text
+    }
+
+    fn read(text: &[u8; MIN_PAYLOAD_BYTES]) -> Option<Fields> {
+        let (mut words, mut seen) = ([0; 4], 0);
+        for (word, &sixes) in words.iter_mut().zip(text.map(six).as_chunks::<8>().0) {
+            let sixes = u64::from_be_bytes(sixes);
+            seen |= sixes;
+            *word = gather(sixes);
+        }
+        // What is not in the alphabet has more than six bits.
+        (seen & u64::from_ne_bytes([0xC0; 8]) == 0).then_some(Fields(words))
+    }
 }
 
 impl Envelope {
@@ -114,10 +145,8 @@ impl Envelope {
     /// [`MIN_PAYLOAD_BYTES`]; shorter is a caller's bug and panics).
     pub fn write(&self, out: &mut [u8]) {
         debug_assert!(self.stream < 1 << 24 && self.sequence < 1 << 30);
-        put(&mut out[6..10], u64::from(self.stream));
-        put(&mut out[10..15], u64::from(self.sequence));
-        put(&mut out[15..25], self.due_ns);
-        put(&mut out[25..32], self.sent_ns.saturating_sub(self.due_ns).min((1 << 42) - 1));
+        let (fields, filler_out) = out.split_at_mut(MIN_PAYLOAD_BYTES);
+        fields.copy_from_slice(&Fields::pack(0, self).spell());
         // Filler that differs from message to message, so that neither a compressor nor a cache of
         // the last message can pass for a delivery.
         let mut filler = Rng::new(u64::from(self.sequence), u64::from(self.stream));
@@ -127,14 +156,13 @@ impl Envelope {
             let random = filler.next_u64();
             [letters(random), letters(random >> 4)]
         };
-        let (pairs, rest) = out[32..].as_chunks_mut::<16>();
+        let (pairs, rest) = filler_out.as_chunks_mut::<16>();
         pairs.iter_mut().for_each(|pair| pair.copy_from_slice(next().as_flattened()));
-        rest.copy_from_slice(&next().as_flattened()[..rest.len()]);
-        // The place of the sum too, because the pass is fastest over what is a multiple of sixteen.
-        spell(&mut out[..32]);
-        let sum = crc32fast::hash(&out[6..]);
-        put(&mut out[..6], u64::from(sum));
-        spell(&mut out[..6]);
+        if !rest.is_empty() {
+            rest.copy_from_slice(&next().as_flattened()[..rest.len()]);
+        }
+        let sum = u64::from(crc32fast::hash(&out[6..]));
+        out[..6].copy_from_slice(&spell(spread(sum << 12)).to_be_bytes()[..6]);
     }
 
     /// The message as a new vector of `payload_bytes`.
@@ -146,15 +174,9 @@ impl Envelope {
 
     /// Reads and verifies a payload, every byte of it.
     pub fn read(payload: &[u8]) -> Result<Envelope, EnvelopeError> {
-        if payload.len() < MIN_PAYLOAD_BYTES {
-            return Err(EnvelopeError::TooShort(payload.len()));
-        }
-        let field = |range: std::ops::Range<usize>| get(&payload[range]).ok_or(EnvelopeError::Corrupted);
-        if field(0..6)? != u64::from(crc32fast::hash(&payload[6..])) {
-            return Err(EnvelopeError::Corrupted);
-        }
-        let due_ns = field(15..25)?;
-        Ok(Envelope { stream: field(6..10)? as u32, sequence: field(10..15)? as u32, due_ns, sent_ns: due_ns + field(25..32)? })
+        let fields = payload.first_chunk().ok_or(EnvelopeError::TooShort(payload.len()))?;
+        let (sum, envelope) = Fields::read(fields).ok_or(EnvelopeError::Corrupted)?.unpack();
+        if sum == u64::from(crc32fast::hash(&payload[6..])) { Ok(envelope) } else { Err(EnvelopeError::Corrupted) }
     }
 }
 
@@ -165,9 +187,24 @@ mod tests {
 
     #[test]
     fn arithmetic_agrees_with_the_alphabet() {
-        assert!((0..64).all(|six| character(six) == ALPHABET[usize::from(six)]));
+        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        for (number, values) in (0..).step_by(8).zip(alphabet.as_chunks::<8>().0) {
+            let sixes = std::array::from_fn(|at| number + at as u8);
+            assert_eq!(spell(u64::from_be_bytes(sixes)).to_be_bytes(), *values);
+        }
+        let value = |byte| alphabet.iter().position(|&at| at == byte).map_or(0xFF, |value| value as u8);
+        assert!((0..=255).all(|byte| six(byte) == value(byte)));
         assert_eq!(spread(0x0010_8310_5187 | 0xFFFF << 48), 0x0001_0203_0405_0607);
+        assert_eq!(gather(0x0001_0203_0405_0607 | 0xC0 << 8), 0x0010_8310_5187);
         assert_eq!(letters(0xFF00_1122_3344_5566), *b"GFEDCBAP");
+    }
+
+    #[test]
+    fn looks_as_the_table_says() {
+        // Spelled field by field, with zlib's checksum, by a script of another language.
+        let (due_ns, lag_ns) = (0x0FED_CBA9_8765_4321, 0x2AB_CDEF_0123);
+        let envelope = Envelope { stream: 0xAB_CDEF, sequence: 0x2ABC_DEF1, due_ns, sent_ns: due_ns + lag_ns };
+        assert_eq!(envelope.to_vec(48), b"B4msJfq83vqvN7x_ty6mHZUMhqvN7wEjPKNLNPLCAOIOPLNO");
     }
 
     proptest! {

@@ -69,6 +69,14 @@ impl Message {
         }
     }
 
+    /// Which kind of frame, and what it carries.
+    pub fn parts(&self) -> (Frame, &[u8]) {
+        match self {
+            Message::Text(payload) => (Frame::Text, payload),
+            Message::Binary(payload) => (Frame::Binary, payload),
+        }
+    }
+
     /// What it carries.
     pub fn into_payload(self) -> Bytes {
         let (Message::Text(payload) | Message::Binary(payload)) = self;
@@ -167,8 +175,8 @@ impl WebSocket {
     }
 
     /// Sends one message in one frame.
-    pub fn send(&mut self, message: Message) -> impl Future<Output = Result<(), TransportError>> {
-        let mut message = Some(message);
+    pub fn send(&mut self, frame: Frame, payload: &[u8]) -> impl Future<Output = Result<(), TransportError>> {
+        let mut message = Some((frame, payload));
         poll_fn(move |context| match self {
             WebSocket::Standard(socket) => socket.poll_send(context, &mut message),
             WebSocket::Lean(socket) => socket.poll_send(context, &mut message),
@@ -180,10 +188,13 @@ impl WebSocket {
     pub async fn feed(&mut self, message: Message) -> Result<(), TransportError> {
         match self {
             WebSocket::Standard(socket) => {
-                let mut message = Some(message);
-                poll_fn(|context| socket.poll_feed(context, &mut message)).await
+                poll_fn(|context| socket.poll_ready(context)).await?;
+                socket.feed(message)
             }
-            WebSocket::Lean(socket) => socket.feed(message),
+            WebSocket::Lean(socket) => {
+                let (frame, payload) = message.parts();
+                socket.feed(frame, payload)
+            }
         }
     }
 

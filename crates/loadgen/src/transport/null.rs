@@ -54,10 +54,10 @@ impl Connect for Null {
 }
 
 impl Session for Null {
-    async fn send(&mut self, message: Bytes) -> Result<(), TransportError> {
+    async fn send(&mut self, message: &[u8]) -> Result<(), TransportError> {
         let mut framed = BytesMut::with_capacity(LENGTH_BYTES + message.len());
         framed.put_u32(message.len() as u32);
-        framed.put(message);
+        framed.put_slice(message);
         self.connection.write_all(&framed).await?;
         Ok(())
     }

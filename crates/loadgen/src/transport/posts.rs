@@ -109,8 +109,8 @@ impl<D: Downlink> Connect for HttpSession<D> {
 }
 
 impl<D: Downlink> Session for HttpSession<D> {
-    async fn send(&mut self, message: Bytes) -> Result<(), TransportError> {
-        self.posts.push(message);
+    async fn send(&mut self, message: &[u8]) -> Result<(), TransportError> {
+        self.posts.push(Bytes::copy_from_slice(message));
         Ok(())
     }
 

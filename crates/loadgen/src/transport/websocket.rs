@@ -3,12 +3,11 @@
 use std::future::poll_fn;
 use std::task::{Poll, ready};
 
-use bytes::Bytes;
 use wirecost_model::scenario::Frame;
 
 use crate::client::{Connect, Context};
 use crate::session::{Delivery, Session, TransportError};
-use crate::stack::{Message, WebSocket};
+use crate::stack::WebSocket;
 
 /// A client with one WebSocket.
 pub(crate) struct Websocket {
@@ -48,8 +47,8 @@ impl Connect for Websocket {
 }
 
 impl Session for Websocket {
-    fn send(&mut self, message: Bytes) -> impl Future<Output = Result<(), TransportError>> {
-        self.socket.send(Message::new(self.frame, message))
+    fn send(&mut self, message: &[u8]) -> impl Future<Output = Result<(), TransportError>> {
+        self.socket.send(self.frame, message)
     }
 
     fn next(&mut self) -> impl Future<Output = Result<Delivery, TransportError>> {

@@ -25,12 +25,13 @@ use std::time::Duration;
 use bytes::Buf;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use wirecost_model::rng::Rng;
+use wirecost_model::scenario::Frame;
 use wirecost_probe::meter::Meter;
 use wirecost_wire::websocket::close;
 
 use super::super::connection::{Connection, Stages, open};
 use super::super::{ANSWER_TIMEOUT, Message};
-use super::frame::{self, Decoder, Event, Opcode};
+use super::frame::{Decoder, Event, Opcode, close_payload, encode, is_utf8};
 use super::input::Input;
 use super::upgrade;
 use crate::session::TransportError;
@@ -103,32 +104,32 @@ impl WebSocket {
     fn queue(&mut self, opcode: Opcode, payload: &[u8]) {
         if !self.closing {
             let mask = (self.masks.next_u64() as u32).to_ne_bytes();
-            frame::encode(&mut self.output, opcode, payload, mask);
+            encode(&mut self.output, opcode, payload, mask);
             self.closing = opcode == Opcode::Close;
         }
     }
 
     /// Sends what `message` still has, in one frame.
-    pub fn poll_send(&mut self, context: &mut Context<'_>, message: &mut Option<Message>) -> Poll<Result<(), TransportError>> {
-        if let Some(message) = message.take() {
-            self.feed(message)?;
+    pub fn poll_send(
+        &mut self,
+        context: &mut Context<'_>,
+        message: &mut Option<(Frame, &[u8])>,
+    ) -> Poll<Result<(), TransportError>> {
+        if let Some((frame, payload)) = message.take() {
+            self.feed(frame, payload)?;
         }
         self.poll_flush(context).map_err(TransportError::Io)
     }
 
     /// Takes one message, which goes out with the next flush, or while the next message is awaited.
-    pub fn feed(&mut self, message: Message) -> Result<(), TransportError> {
+    pub fn feed(&mut self, frame: Frame, payload: &[u8]) -> Result<(), TransportError> {
         if self.closing {
             return Err(TransportError::Ended);
         }
-        match message {
-            Message::Text(text) => {
-                if !frame::is_utf8(&text) {
-                    return Err(TransportError::Malformed("text that is not UTF-8".into()));
-                }
-                self.queue(Opcode::Text, &text);
-            }
-            Message::Binary(payload) => self.queue(Opcode::Binary, &payload),
+        match frame {
+            Frame::Text if !is_utf8(payload) => return Err(TransportError::Malformed("text that is not UTF-8".into())),
+            Frame::Text => self.queue(Opcode::Text, payload),
+            Frame::Binary => self.queue(Opcode::Binary, payload),
         }
         Ok(())
     }
@@ -183,13 +184,13 @@ impl WebSocket {
                 Ok(Some(Event::Close(code))) => {
                     self.ended = true;
                     match code {
-                        Some(code) => self.queue(Opcode::Close, &frame::close_payload(code)),
+                        Some(code) => self.queue(Opcode::Close, &close_payload(code)),
                         None => self.queue(Opcode::Close, &[]),
                     }
                 }
                 Err(fault) => {
                     self.ended = true;
-                    self.queue(Opcode::Close, &frame::close_payload(fault.code));
+                    self.queue(Opcode::Close, &close_payload(fault.code));
                     return Poll::Ready(Err(TransportError::Websocket(fault.what.into())));
                 }
                 Ok(None) => self.ended = ready!(self.poll_fill(context))? == 0,
@@ -200,7 +201,7 @@ impl WebSocket {
 
     /// The closing handshake, then the end of the connection (RFC 6455 §7.1: the server closes TCP first).
     pub async fn close(mut self) {
-        self.queue(Opcode::Close, &frame::close_payload(close::NORMAL));
+        self.queue(Opcode::Close, &close_payload(close::NORMAL));
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, async {
             if poll_fn(|context| self.poll_flush(context)).await.is_err() {
                 return;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::{Sleep, sleep};
 use tokio_tungstenite::WebSocketStream;
@@ -12,6 +13,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode};
 use tokio_tungstenite::tungstenite::{Error, Utf8Bytes, protocol};
+use wirecost_model::scenario::Frame;
 use wirecost_probe::meter::Meter;
 
 use super::super::connection::{Connection, Stages, open};
@@ -73,26 +75,35 @@ impl WebSocket {
     }
 
     /// Sends what `message` still has, in one frame. A server that reads nothing any more is an error in time.
-    pub fn poll_send(&mut self, context: &mut Context<'_>, message: &mut Option<Message>) -> Poll<Result<(), TransportError>> {
-        // Once it is taken it is not fed again: a feed that is ready would begin the patience of a blocked flush anew.
-        if message.is_some() {
-            ready!(self.poll_feed(context, message))?;
+    pub fn poll_send(
+        &mut self,
+        context: &mut Context<'_>,
+        message: &mut Option<(Frame, &[u8])>,
+    ) -> Poll<Result<(), TransportError>> {
+        // Once it is taken, room is not asked for again: that there is some would begin the patience of a blocked flush anew.
+        if let Some((frame, payload)) = *message {
+            ready!(self.poll_ready(context))?;
+            *message = None;
+            self.feed(Message::new(frame, Bytes::copy_from_slice(payload)))?;
         }
         self.poll_flush(context)
     }
 
-    /// Takes what `message` has; it is out after the next flush at the latest.
-    pub fn poll_feed(&mut self, context: &mut Context<'_>, message: &mut Option<Message>) -> Poll<Result<(), TransportError>> {
+    /// Waits until there is room for one message.
+    pub fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         let polled = self.socket.poll_ready_unpin(context);
-        ready!(self.in_time(context, polled))?;
-        let message = match message.take() {
-            Some(Message::Binary(payload)) => protocol::Message::Binary(payload),
-            Some(Message::Text(text)) => {
+        self.in_time(context, polled)
+    }
+
+    /// Takes one message, for which there is room; it is out after the next flush at the latest.
+    pub fn feed(&mut self, message: Message) -> Result<(), TransportError> {
+        let message = match message {
+            Message::Binary(payload) => protocol::Message::Binary(payload),
+            Message::Text(text) => {
                 protocol::Message::Text(Utf8Bytes::try_from(text).map_err(|e| TransportError::Malformed(e.to_string()))?)
             }
-            None => return Poll::Ready(Ok(())),
         };
-        Poll::Ready(self.socket.start_send_unpin(message).map_err(failed))
+        self.socket.start_send_unpin(message).map_err(failed)
     }
 
     /// Gets out what was taken.

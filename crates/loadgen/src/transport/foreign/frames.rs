@@ -10,7 +10,7 @@ use wirecost_model::scenario::Frame;
 use super::{Finder, filled, recipe};
 use crate::client::{Connect, Context};
 use crate::session::{Delivery, Session, TransportError};
-use crate::stack::{Message, WebSocket};
+use crate::stack::WebSocket;
 
 /// A client with one WebSocket.
 pub(crate) struct Frames {
@@ -45,8 +45,8 @@ impl Frames {
     }
 
     /// Sends a frame as it is.
-    pub async fn say(&mut self, text: Bytes) -> Result<(), TransportError> {
-        self.socket.send(Message::new(self.frame, text)).await
+    pub async fn say(&mut self, text: &[u8]) -> Result<(), TransportError> {
+        self.socket.send(self.frame, text).await
     }
 }
 
@@ -77,10 +77,14 @@ impl Connect for Frames {
 }
 
 impl Session for Frames {
-    async fn send(&mut self, message: Bytes) -> Result<(), TransportError> {
-        let plain = matches!(self.recipe.say.as_str(), "" | "{message}");
-        let text = if plain { message } else { said(&self.recipe.say, &message)? };
-        self.say(text).await
+    async fn send(&mut self, message: &[u8]) -> Result<(), TransportError> {
+        match self.recipe.say.as_str() {
+            "" | "{message}" => self.say(message).await,
+            template => {
+                let text = said(template, message)?;
+                self.say(&text).await
+            }
+        }
     }
 
     async fn next(&mut self) -> Result<Delivery, TransportError> {

@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::task::Poll as Polled;
 use std::time::Duration;
 
-use bytes::Bytes;
 use wirecost_model::TransportKind;
 use wirecost_model::dialect::{self, Recipe, Source};
 use wirecost_model::ledger::Flow;
@@ -195,7 +194,7 @@ impl Connect for Poll {
 }
 
 impl Session for Poll {
-    async fn send(&mut self, _: Bytes) -> Result<(), TransportError> {
+    async fn send(&mut self, _: &[u8]) -> Result<(), TransportError> {
         Err(TransportError::Unexpected("clients send nothing by polling a server that is not ours".into()))
     }
 

@@ -92,7 +92,7 @@ impl Connect for Stream {
 }
 
 impl Session for Stream {
-    async fn send(&mut self, _: Bytes) -> Result<(), TransportError> {
+    async fn send(&mut self, _: &[u8]) -> Result<(), TransportError> {
         Err(TransportError::Unexpected("clients send nothing on a stream of a server that is not ours".into()))
     }
 

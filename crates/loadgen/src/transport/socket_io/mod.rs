@@ -25,7 +25,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use bytes::Bytes;
 use wirecost_model::rng::Rng;
 use wirecost_model::scenario::Via;
 use wirecost_wire::engine_io::Packet;
@@ -162,13 +161,13 @@ impl Connect for SocketIo {
 }
 
 impl Session for SocketIo {
-    async fn send(&mut self, message: Bytes) -> Result<(), TransportError> {
+    async fn send(&mut self, message: &[u8]) -> Result<(), TransportError> {
         let events = self.context.target.foreign.as_ref().and_then(|foreign| foreign.recipe.events.as_ref());
         let answered = self.context.echo && events.is_none_or(|events| events.acknowledged);
         let ack_id = answered.then_some(self.next_ack_id);
         let packet = match events {
-            Some(events) => Namespace::foreign_event(events, self.namespace(), ack_id, &message)?,
-            None => Namespace::event(if answered { ECHO } else { MESSAGE }, self.namespace(), ack_id, &message)?,
+            Some(events) => Namespace::foreign_event(events, self.namespace(), ack_id, message)?,
+            None => Namespace::event(if answered { ECHO } else { MESSAGE }, self.namespace(), ack_id, message)?,
         };
         if let Some(ack_id) = ack_id {
             self.next_ack_id += 1;

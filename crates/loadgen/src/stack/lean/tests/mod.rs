@@ -35,7 +35,7 @@ fn arm(stack: Stack) -> ArmConfig {
 impl WebSocket {
     /// As the seam above both stacks does it.
     async fn send(&mut self, message: Message) -> Result<(), TransportError> {
-        let mut message = Some(message);
+        let mut message = Some(message.parts());
         poll_fn(|context| self.poll_send(context, &mut message)).await
     }
 }
