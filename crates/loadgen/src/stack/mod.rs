@@ -8,6 +8,7 @@ pub mod connection;
 pub mod headers;
 pub mod lean;
 pub mod standard;
+mod watchdog;
 
 use std::future::poll_fn;
 use std::rc::Rc;

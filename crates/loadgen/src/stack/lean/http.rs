@@ -16,12 +16,12 @@ use wirecost_model::ledger::Flow;
 use wirecost_probe::meter::Meter;
 
 use super::super::connection::{Connection, StageSink, open};
+use super::super::watchdog::Watchdog;
 use super::super::{ANSWER_TIMEOUT, Answer, Extra, MAX_BODY_BYTES};
 use super::body::Body;
 use super::head::{self, Framing, Head, Kept};
 use super::input::Input;
 use super::request::Requests;
-use super::watchdog::Watchdog;
 use crate::session::TransportError;
 use crate::target::Target;
 
@@ -199,7 +199,7 @@ impl Client {
         (self.stages)(stages);
         let kept = Kept { names: self.keep.borrow().clone(), values: Vec::new() };
         let wire = Wire { stream, input: Input::new(), output: Vec::new(), written: false, answered: false, head_bytes: 0, kept };
-        Ok(Box::new(Link { wire, watchdog: Watchdog::new() }))
+        Ok(Box::new(Link { wire, watchdog: Watchdog::default() }))
     }
 
     async fn exchange(&self, link: &mut Link, path: &str, request: Request<'_>, limit: Duration) -> Result<Head, TransportError> {

@@ -7,7 +7,6 @@
 //! | `request` | the bytes of a request |
 //! | `head`, `body` | an answer's head and body, as pure functions over a buffer |
 //! | `input` | reading into one buffer that is used again |
-//! | `watchdog` | a time limit that costs nothing while answers come |
 //! | `http` | connections kept alive, requests, answers and streams |
 //! | `upgrade`, `frame` | WebSocket's opening handshake and frames, as pure functions over a buffer |
 //! | `websocket` | messages over them |
@@ -25,7 +24,6 @@ mod head;
 mod input;
 mod request;
 mod upgrade;
-mod watchdog;
 
 #[cfg(test)]
 mod tests;

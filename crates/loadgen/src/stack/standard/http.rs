@@ -3,11 +3,16 @@
 //! reqwest seals its connections: they can be neither timed step by step nor counted here. Their bytes are
 //! counted at the server's end of the same connections and by the kernel.
 
+use std::cell::Cell;
+use std::pin::pin;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, RequestBuilder, Url};
 
+use super::super::watchdog::Watchdog;
 use super::super::{ANSWER_TIMEOUT, Answer, MAX_BODY_BYTES, headers};
 use crate::session::TransportError;
 use crate::target::Target;
@@ -16,22 +21,46 @@ use crate::target::Target;
 #[derive(Clone)]
 pub(crate) struct Http {
     client: reqwest::Client,
-    origin: String,
+    /// Parsed once: an address of its own for each request would be a twentieth of all that it costs.
+    origin: Rc<Url>,
+    /// Of the latest exchange, for the next one. The library's own time limit sets a timer for each request.
+    watchdog: Rc<Cell<Watchdog>>,
 }
 
 /// The body of an answer that does not end.
 pub(crate) struct ByteStream(reqwest::Response);
 
 fn failed(error: reqwest::Error) -> TransportError {
-    if error.is_timeout() {
-        return TransportError::Timeout(ANSWER_TIMEOUT.as_secs());
-    }
     // The chain's last link says what happened ("connection refused"); the first only that something did.
     let mut last: &dyn std::error::Error = &error;
     while let Some(source) = last.source() {
         last = source;
     }
     TransportError::Http(last.to_string())
+}
+
+/// The whole answer to what was sent.
+async fn answer(sent: impl Future<Output = reqwest::Result<reqwest::Response>>) -> Result<Answer, TransportError> {
+    let mut response = sent.await.map_err(failed)?;
+    let header = |name| response.headers().get(name).and_then(|v: &HeaderValue| v.to_str().ok()).map(str::to_string);
+    let (etag, content_type) = (header(reqwest::header::ETAG), header(reqwest::header::CONTENT_TYPE));
+    let status = response.status().as_u16();
+    // Nearly every body comes in one piece, which then is not copied.
+    let mut body = Bytes::new();
+    let mut pieces = BytesMut::new();
+    while let Some(piece) = response.chunk().await.map_err(failed)? {
+        if body.len() + pieces.len() + piece.len() > MAX_BODY_BYTES {
+            return Err(TransportError::Unexpected(format!("an answer of more than {MAX_BODY_BYTES} bytes")));
+        }
+        if body.is_empty() && pieces.is_empty() {
+            body = piece;
+        } else {
+            pieces.extend_from_slice(&std::mem::take(&mut body));
+            pieces.extend_from_slice(&piece);
+        }
+    }
+    let body = if pieces.is_empty() { body } else { pieces.freeze() };
+    Ok(Answer { status, etag, content_type, extra: None, body })
 }
 
 impl Http {
@@ -52,59 +81,59 @@ impl Http {
             always.insert(CONNECTION, HeaderValue::from_static("close"));
             builder = builder.pool_max_idle_per_host(0);
         }
+        let origin = Url::parse(&target.origin()).map_err(|e| TransportError::Http(e.to_string()))?;
         let tls = target.tls_or_none_to_trust().map_err(|e| TransportError::Http(e.to_string()))?;
         let client = builder.tls_backend_preconfigured(tls).default_headers(always).build().map_err(failed)?;
-        Ok(Http { client, origin: target.origin() })
+        Ok(Http { client, origin: origin.into(), watchdog: Rc::default() })
     }
 
-    fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.origin)
+    fn request(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Result<RequestBuilder, TransportError> {
+        let url = self.origin.join(path).map_err(|e| TransportError::Http(format!("{e}: {path}")))?;
+        let request = self.client.request(method, url);
+        Ok(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)))
     }
 
     /// GET; the whole answer. `held` is how long the server may hold it beyond the usual time.
-    pub async fn get(&self, path: &str, headers: &[(&str, &str)], held: Duration) -> Result<Answer, TransportError> {
-        let mut request = self.client.get(self.url(path)).timeout(ANSWER_TIMEOUT + held);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        Self::whole(request.send().await.map_err(failed)?).await
+    pub fn get(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        held: Duration,
+    ) -> impl Future<Output = Result<Answer, TransportError>> {
+        self.whole(ANSWER_TIMEOUT + held, self.request(Method::GET, path, headers))
     }
 
     /// POST; the whole answer.
-    pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: Bytes) -> Result<Answer, TransportError> {
-        let mut request = self.client.post(self.url(path)).timeout(ANSWER_TIMEOUT).body(body);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        Self::whole(request.send().await.map_err(failed)?).await
+    pub fn post(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> impl Future<Output = Result<Answer, TransportError>> {
+        self.whole(ANSWER_TIMEOUT, self.request(Method::POST, path, headers).map(|request| request.body(body)))
     }
 
-    async fn whole(mut response: reqwest::Response) -> Result<Answer, TransportError> {
-        let header = |name| response.headers().get(name).and_then(|v: &HeaderValue| v.to_str().ok()).map(str::to_string);
-        let (etag, content_type) = (header(reqwest::header::ETAG), header(reqwest::header::CONTENT_TYPE));
-        let status = response.status().as_u16();
-        // Nearly every body comes in one piece, which then is not copied.
-        let mut body = Bytes::new();
-        let mut pieces = BytesMut::new();
-        while let Some(piece) = response.chunk().await.map_err(failed)? {
-            if body.len() + pieces.len() + piece.len() > MAX_BODY_BYTES {
-                return Err(TransportError::Unexpected(format!("an answer of more than {MAX_BODY_BYTES} bytes")));
-            }
-            if body.is_empty() && pieces.is_empty() {
-                body = piece;
-            } else {
-                pieces.extend_from_slice(&std::mem::take(&mut body));
-                pieces.extend_from_slice(&piece);
-            }
+    /// The whole answer, in time. Whatever a request is made of stays out of the future: that is moved, and the library's own part
+    /// of it is behind a pointer.
+    fn whole(
+        &self,
+        limit: Duration,
+        request: Result<RequestBuilder, TransportError>,
+    ) -> impl Future<Output = Result<Answer, TransportError>> + use<> {
+        let (sent, kept) = (request.map(RequestBuilder::send), Rc::clone(&self.watchdog));
+        async move {
+            // Of exchanges beside one another all but one have a new watchdog.
+            let mut watchdog = kept.take();
+            watchdog.next_exchange();
+            let answer = watchdog.watch(limit, pin!(answer(sent?))).await;
+            kept.set(watchdog);
+            answer.unwrap_or(Err(TransportError::Timeout(limit.as_secs())))
         }
-        let body = if pieces.is_empty() { body } else { pieces.freeze() };
-        Ok(Answer { status, etag, content_type, extra: None, body })
     }
 
     /// GET; an answer that goes on. Returns when its head is here.
     pub async fn open(&self, path: &str, headers: &[(&'static str, &str)]) -> Result<ByteStream, TransportError> {
-        let request =
-            headers.iter().fold(self.client.get(self.url(path)), |request, (name, value)| request.header(*name, *value));
+        let request = self.request(Method::GET, path, headers)?;
         let response = tokio::time::timeout(ANSWER_TIMEOUT, request.send())
             .await
             .map_err(|_| TransportError::Timeout(ANSWER_TIMEOUT.as_secs()))?

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 
 /// Rings when one exchange has taken too long.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Watchdog {
     timer: Option<Pin<Box<Sleep>>>,
     /// How long the timer was set for.
@@ -24,11 +24,6 @@ pub(super) struct Watchdog {
 }
 
 impl Watchdog {
-    /// One that is not set yet.
-    pub fn new() -> Watchdog {
-        Watchdog { timer: None, set_for: Duration::ZERO, seen: 0, exchange: 0 }
-    }
-
     /// Another exchange begins.
     pub fn next_exchange(&mut self) {
         self.exchange += 1;
@@ -70,7 +65,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_exchange_that_hangs_is_given_up_between_one_limit_and_two() {
-        let mut watchdog = Watchdog::new();
+        let mut watchdog = Watchdog::default();
         for _ in 0..3 {
             watchdog.next_exchange();
             assert_eq!(watchdog.watch(LIMIT, pin!(sleep(LIMIT * 9 / 10))).await, Some(()));
@@ -84,7 +79,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn parts_of_one_exchange_share_its_limit_and_a_longer_limit_is_kept() {
-        let mut watchdog = Watchdog::new();
+        let mut watchdog = Watchdog::default();
         watchdog.next_exchange();
         assert_eq!(watchdog.watch(LIMIT, pin!(sleep(LIMIT / 2))).await, Some(()));
         let begun = Instant::now();
