@@ -18,6 +18,7 @@ fn recording(c: &mut Criterion) {
             histogram.record(black_box(times[at]));
         });
     });
+    group.bench_function("histogram/quantile", |b| b.iter(|| black_box(&histogram).quantile(black_box(0.99))));
     let other = histogram.clone();
     group.bench_function("histogram/merge", |b| b.iter(|| histogram.merge(black_box(&other))));
     let (mut check, mut sequence) = (StreamCheck::default(), 0);
