@@ -37,7 +37,7 @@ pub enum Command {
     Serve(ServeArgs),
     /// Write the report of one or more records
     #[command(help_template = TEMPLATE,
-        before_help = "Examples:\n  wirecost report results/20261124t…           report.html and README.md beside the record\n  wirecost report DIR --format md              Markdown on stdout, for a job summary\n  wirecost report DIR --format csv > cells.csv\n  wirecost report DIR --format png             a picture a chart in DIR/charts\n\n")]
+        before_help = "Examples:\n  wirecost report results/20261124t…           report.html beside the record\n  wirecost report DIR --format md              Markdown on stdout, for a job summary\n  wirecost report DIR --format csv > cells.csv\n  wirecost report DIR --format png             a picture a chart in DIR/charts\n\n")]
     Report(ReportArgs),
     /// Hold the instruments against what is known beforehand: clock, timers, TCP, injected delays, stalls and faults
     #[command(help_template = TEMPLATE, after_help = exit::table(),
