@@ -267,17 +267,17 @@ fn tungstenite_alone(peer: SocketAddr, settings: Settings) -> Option<(u64, u64)>
     })
 }
 
-/// The standard stack's HTTP library in a loop of its own.
+/// The standard stack's HTTP library in a loop of its own, its address parsed beforehand as the stack's is.
 struct ReqwestAlone {
     client: reqwest::Client,
-    url: String,
+    url: reqwest::Url,
     message: Bytes,
 }
 
 impl Echo for ReqwestAlone {
     async fn echo(&mut self) {
         let answer =
-            self.client.post(&self.url).header("accept", "*/*").body(self.message.clone()).send().await.expect("answered");
+            self.client.post(self.url.clone()).header("accept", "*/*").body(self.message.clone()).send().await.expect("answered");
         assert_eq!(answer.bytes().await.expect("an echo").len(), self.message.len());
     }
 }
@@ -289,7 +289,7 @@ fn reqwest_alone(peer: SocketAddr, settings: Settings) -> Option<(u64, u64)> {
         let tls = rustls::ClientConfig::builder().with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
         let client = builder.tls_backend_preconfigured(tls).build().expect("a client");
         let message = Bytes::from(vec![b'x'; settings.payload_bytes]);
-        let mut alone = ReqwestAlone { client, url: format!("http://{peer}/echo"), message };
+        let mut alone = ReqwestAlone { client, url: format!("http://{peer}/echo").parse().expect("an address"), message };
         alone.echo().await;
         alone
     })

@@ -156,7 +156,8 @@ impl Recorder {
 
     /// The latest interval that has samples: what a progress line shows.
     pub fn recent(&self) -> Option<&Histogram> {
-        let kind = [&self.delivery, &self.both].into_iter().max_by_key(|kind| kind.0.len())?;
+        let samples = |kind: &Intervals| (kind.0.len(), kind.0.last().map_or(0, Histogram::count));
+        let kind = [&self.delivery, &self.both].into_iter().max_by_key(|kind| samples(kind))?;
         kind.0.iter().rev().find(|histogram| histogram.count() > 0)
     }
 

@@ -134,7 +134,7 @@ const fn better(way: Better, metric: Metric) -> Metric {
 const MANY_CLIENTS: u32 = 200;
 
 /// Clients from which on the kernel's memory for their sockets can be told from what it had at hand anyway: it hands sockets out from
-/// pages that it keeps, and where 10,000 clients have 4.6 kB each, 316 had between none and 7.4 (and 1,000 between 2.8 and 6.1).
+/// pages that it keeps, and where 10,000 clients have 4.6 kB each, 316 had between none and 7.4 (and 1,000 between 3.6 and 5.3).
 const MANY_FOR_THE_KERNEL: u32 = 1_000;
 
 /// What a process has grown by, since before the first client came, until it had `rss_bytes`, for each client.
