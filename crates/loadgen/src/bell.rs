@@ -24,9 +24,10 @@ impl Bell {
         self.0.listeners.take().into_iter().for_each(Waker::wake);
     }
 
-    /// Waits until it rings. Safe to cancel. A listener keeps its place until then, so this is for futures that live as long.
+    /// Waits until it rings. A listener keeps its place until then, with the waker of its first look: this is for one that lives as
+    /// long, in one task.
     pub fn listen(&self) -> Listen {
-        Listen { bell: self.clone(), place: None }
+        Listen { bell: self.clone(), listening: false }
     }
 }
 
@@ -34,23 +35,18 @@ impl Bell {
 #[derive(Debug)]
 pub(crate) struct Listen {
     bell: Bell,
-    place: Option<usize>,
+    listening: bool,
 }
 
 impl Future for Listen {
     type Output = ();
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let Listen { bell, place } = self.get_mut();
+        let Listen { bell, listening } = self.get_mut();
         if bell.0.rung.get() {
             return Poll::Ready(());
         }
-        let mut listeners = bell.0.listeners.borrow_mut();
-        match place.and_then(|place| listeners.get_mut(place)) {
-            Some(waker) => waker.clone_from(context.waker()),
-            None => {
-                *place = Some(listeners.len());
-                listeners.push(context.waker().clone());
-            }
+        if !std::mem::replace(listening, true) {
+            bell.0.listeners.borrow_mut().push(context.waker().clone());
         }
         Poll::Pending
     }

@@ -6,6 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::sync::watch;
 use wirecost_model::control::Begin;
@@ -25,6 +26,7 @@ use crate::recorder::Recorder;
 use crate::recovery::Recovery;
 use crate::session::{Delivery, Session, TransportError};
 use crate::stack::{StageSink, Stages};
+use crate::status::Status;
 use crate::target::{Protocol, Target};
 use crate::transport::foreign;
 use crate::transport::http_stream::HttpStream;
@@ -65,17 +67,9 @@ pub(crate) trait Connect: Session + Sized {
 }
 
 /// What clients of a shard share.
-#[derive(Default)]
 pub(crate) struct Shared {
+    pub status: Arc<Status>,
     pub recorder: RefCell<Recorder>,
-    pub connected: Cell<u32>,
-    pub ended: Cell<u32>,
-    /// Clients that have seen a probe of the publisher's, where the server is not ours.
-    pub probed: Cell<u32>,
-    /// What came from such a server before the start and was neither a probe nor a message, the latest.
-    pub strange: RefCell<Option<String>>,
-    /// Clients that have sent and received everything of the plan.
-    pub complete: Cell<u32>,
     pub ticks: Rc<Cell<Ticks>>,
     /// Messages sent by clients that were due in the window, and ticks at which one was still busy.
     pub sent_in_window: Cell<u64>,
@@ -87,6 +81,23 @@ pub(crate) struct Shared {
     pub buffer: Cell<Vec<u8>>,
     /// Rings when clients are to close.
     pub closing: Bell,
+}
+
+impl Shared {
+    /// Of a shard that shows `status`.
+    pub fn new(status: Arc<Status>) -> Shared {
+        Shared {
+            recorder: RefCell::new(Recorder::new(Arc::clone(&status))),
+            status,
+            ticks: Rc::default(),
+            sent_in_window: Cell::default(),
+            sent: Cell::default(),
+            missed_sends: Cell::default(),
+            departures: RefCell::default(),
+            buffer: Cell::default(),
+            closing: Bell::default(),
+        }
+    }
 }
 
 /// Where an earlier session got to.
@@ -152,12 +163,12 @@ impl Context {
         if payload.get(6..10) != Some(PROBE_MARK) {
             let strange = !begun && Envelope::read(payload).is_err();
             if strange {
-                *self.shared.strange.borrow_mut() = Some(foreign::quoted(payload));
+                self.shared.status.strange(foreign::quoted(payload));
             }
             return !strange;
         }
         if !std::mem::replace(probed, true) {
-            self.shared.probed.set(self.shared.probed.get() + 1);
+            self.shared.status.probed.fetch_add(1, Relaxed);
         }
         false
     }
@@ -247,7 +258,7 @@ async fn drive<S: Connect>(context: Context, connected: impl FnOnce(Result<(), S
         }
     };
     context.stages(vec![("connect_ready", now_ns() - begun_ns)]);
-    shared.connected.set(shared.connected.get() + 1);
+    shared.status.connected.fetch_add(1, Relaxed);
     connected(Ok(()));
     let (session, result) = match context.script.outstanding {
         Some(outstanding) => closed_loop(session, context, outstanding).await,
@@ -255,7 +266,7 @@ async fn drive<S: Connect>(context: Context, connected: impl FnOnce(Result<(), S
     };
     if let Err(error) = result {
         shared.recorder.borrow_mut().error(error.to_string());
-        shared.ended.set(shared.ended.get() + 1);
+        shared.status.ended.fetch_add(1, Relaxed);
     }
     Box::pin(session.close()).await;
 }
@@ -347,7 +358,7 @@ async fn open_loop<S: Connect>(mut session: S, mut context: Context) -> (S, Resu
         let complete = begin.is_some() && delivered >= expected && sending.due_ns.is_empty() && sending.unconfirmed == 0;
         if complete && !told_complete {
             told_complete = true;
-            shared.complete.set(shared.complete.get() + 1);
+            shared.status.complete.fetch_add(1, Relaxed);
         }
     };
     if let Some(begin) = &begin {
@@ -472,7 +483,7 @@ async fn closed_loop<S: Connect>(mut session: S, context: Context, outstanding: 
         }
         if awaited == 0 && !told_complete {
             told_complete = true;
-            shared.complete.set(shared.complete.get() + 1);
+            shared.status.complete.fetch_add(1, Relaxed);
         }
         tokio::select! { biased;
             // First, because it is mostly that; a closing that has to wait for it does not wait long.
@@ -483,10 +494,12 @@ async fn closed_loop<S: Connect>(mut session: S, context: Context, outstanding: 
                         let _ = context.is_message(&payload, &mut false, true);
                         let mut recorder = shared.recorder.borrow_mut();
                         let reordered = recorder.accounting.reordered;
-                        if let Some(envelope) = recorder.message(&mut inbox, &payload, now)
-                            && let Some(at) = unanswered.iter().position(|&(sequence, _)| sequence == envelope.sequence)
-                        {
-                            unanswered.remove(at);
+                        if let Some(Envelope { sequence, .. }) = recorder.message(&mut inbox, &payload, now) {
+                            if unanswered.front().is_some_and(|&(oldest, _)| oldest == sequence) {
+                                unanswered.pop_front();
+                            } else if let Some(at) = unanswered.iter().position(|&(other, _)| other == sequence) {
+                                unanswered.remove(at);
+                            }
                         }
                         if !S::ECHO_IN_ORDER {
                             // Independent requests may overtake one another; that is not a fault.

@@ -14,7 +14,8 @@ use wirecost_model::{Accounting, Departures, Histogram, Recovery};
 use wirecost_probe::meter::MeterSnapshot;
 
 use crate::client::Stage;
-use crate::shard::{self, Connected, Status};
+use crate::shard::{self, Connected};
+use crate::status::Status;
 use crate::target::Target;
 use crate::workload::Script;
 
@@ -255,7 +256,7 @@ impl Fleet {
             sum.ended += status.ended.load(Relaxed);
             sum.probed += status.probed.load(Relaxed);
             sum.complete += status.complete.load(Relaxed);
-            sum.delivered += status.delivered.load(Relaxed);
+            sum.delivered += status.delivered();
             sum.errors += status.errors.load(Relaxed);
             let some = |ns: u64| (ns > 0).then_some(ns);
             sum.p50_ns = sum.p50_ns.or(some(status.p50_ns.load(Relaxed)));

@@ -31,6 +31,7 @@ mod recorder;
 mod recovery;
 mod shard;
 mod stack;
+mod status;
 mod transport;
 
 pub use fleet::{ClientReport, Fleet, FleetPlan, FleetStatus};

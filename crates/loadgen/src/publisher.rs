@@ -11,6 +11,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::mpsc as sync;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -95,7 +96,7 @@ impl Publisher {
             LocalSet::new().block_on(&runtime, async move {
                 let pacer = Pacer::spawn()?;
                 let (target, script) = (Rc::new(target), Rc::new(script));
-                let shared = Rc::new(Shared::default());
+                let shared = Rc::new(Shared::new(Arc::default()));
                 let tasks: Vec<_> = heard
                     .into_iter()
                     .enumerate()

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use wirecost_model::control::Begin;
 use wirecost_model::{Accounting, Envelope, Histogram, Recovery, StreamVerdict};
 
 use crate::inbox::Inbox;
+use crate::status::Status;
 
 /// Most intervals of the measured window that are kept apart; a longer window has longer intervals.
 const MOST_INTERVALS: u64 = 60;
@@ -79,6 +81,7 @@ impl Window {
 /// The numbers of one shard.
 #[derive(Debug, Default)]
 pub struct Recorder {
+    status: Arc<Status>,
     window: Window,
     /// received − due, by interval of the due time, where that is not received − sent too.
     delivery: Intervals,
@@ -92,8 +95,6 @@ pub struct Recorder {
     pub accounting: Accounting,
     /// Of clients that were cut off on purpose.
     pub recovery: Recovery,
-    /// Messages of all phases.
-    pub delivered: u64,
     /// By text.
     pub errors: BTreeMap<String, u64>,
     /// How often a message seemed to arrive before it was sent.
@@ -101,6 +102,11 @@ pub struct Recorder {
 }
 
 impl Recorder {
+    /// One that shows in `status` what is to be seen while it runs.
+    pub(crate) fn new(status: Arc<Status>) -> Recorder {
+        Recorder { status, ..Recorder::default() }
+    }
+
     /// The clock has started.
     pub fn begin(&mut self, begin: &Begin) {
         self.window = Window::new(begin);
@@ -115,7 +121,7 @@ impl Recorder {
     /// A message arrived at a client that listens to the streams of `inbox`. Its envelope, if it is one that was wanted and had
     /// not come before.
     pub fn message(&mut self, inbox: &mut Inbox, payload: &[u8], received_ns: u64) -> Option<Envelope> {
-        self.delivered += 1;
+        self.status.delivery();
         let Some((envelope, check)) =
             Envelope::read(payload).ok().and_then(|envelope| Some((envelope, inbox.check(envelope.stream)?)))
         else {
@@ -163,6 +169,7 @@ impl Recorder {
 
     /// A client could not go on, or a poll failed.
     pub fn error(&mut self, text: String) {
+        self.status.error(&text);
         let text =
             if self.errors.len() >= MOST_ERRORS && !self.errors.contains_key(&text) { "other errors".into() } else { text };
         *self.errors.entry(text).or_default() += 1;
@@ -213,7 +220,7 @@ mod tests {
         }
         let a = recorder.accounting;
         assert_eq!((a.delivered, a.duplicated, a.reordered, a.corrupted, a.late), (3, 1, 1, 2, 0));
-        assert_eq!(recorder.delivered, 6);
+        assert_eq!(recorder.status.delivered(), 6);
         let [delivery, service] = recorder.latencies();
         assert_eq!((delivery.len(), delivery[0].count(), delivery[0].max_ns()), (5, 2, Some(1000)));
         assert_eq!((service.len(), service[0].max_ns(), service[4].count()), (5, Some(990), 0));

@@ -2,8 +2,8 @@
 //! message. What the rest of the process may know of it goes through atomics and one channel.
 
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
@@ -16,33 +16,14 @@ use wirecost_probe::timer::Timer;
 use crate::client::{Context, Shared, Stage, live};
 use crate::fleet::{ClientReport, FleetPlan};
 use crate::pacer::{Pacer, phases};
+use crate::status::Status;
 
 /// Connections that a shard opens at the same time.
 const CONNECTING_AT_ONCE: usize = 64;
 
-/// How often a shard shows how it is getting on.
-const STATUS_EVERY: Duration = Duration::from_millis(200);
-
-/// Of so many of these, one has percentiles. They are read from tens of thousands of counters, which stands in the CPU time of the
-/// clients and takes from the caches what belongs to them.
-const PERCENTILES_EVERY: u64 = 5;
-
-/// What a shard shows while it runs.
-#[derive(Debug, Default)]
-pub(crate) struct Status {
-    pub connected: AtomicU32,
-    pub ended: AtomicU32,
-    pub probed: AtomicU32,
-    pub complete: AtomicU32,
-    pub delivered: AtomicU64,
-    pub errors: AtomicU64,
-    pub p50_ns: AtomicU64,
-    pub p99_ns: AtomicU64,
-    /// The first error of any client.
-    pub first_error: Mutex<Option<String>>,
-    /// What came to a client before the start and was nothing of ours, the latest.
-    pub strange: Mutex<Option<String>>,
-}
+/// How often a shard shows its percentiles. They are read from tens of thousands of counters, which stands in the CPU time of the
+/// clients and takes from the caches what belongs to them; and whoever wakes after a rest pays for that too.
+const PERCENTILES_EVERY: Duration = Duration::from_secs(1);
 
 /// A client became ready, or could not.
 pub(crate) type Connected = Result<(), String>;
@@ -70,7 +51,7 @@ async fn clients(
 ) -> Result<ClientReport, std::io::Error> {
     let pacer = Pacer::spawn()?;
     let socket_meter = Arc::new(Meter::default());
-    let shared = Rc::new(Shared::default());
+    let shared = Rc::new(Shared::new(Arc::clone(&status)));
     let ramp = Arc::new(Semaphore::new(CONNECTING_AT_ONCE));
     let (target, script) = (Rc::new(plan.target.clone()), Rc::new(plan.script.clone()));
     let phases = phases(plan.clients, plan.seed);
@@ -108,7 +89,7 @@ async fn clients(
         let _ = told.wait_for(|stage| matches!(stage, Stage::Closing)).await.map(drop);
         bell.ring();
     });
-    let reporter = tokio::task::spawn_local(report_status(Rc::clone(&shared), Arc::clone(&status), Timer::new()?));
+    let reporter = tokio::task::spawn_local(report_percentiles(Rc::clone(&shared), Timer::new()?));
 
     // The recorder must know the window before any client has seen a message of it.
     loop {
@@ -133,14 +114,13 @@ async fn clients(
         }
     }
     reporter.abort();
-    show(&shared, &status);
-    show_latency(&shared, &status);
+    show_percentiles(&shared);
     let mut recorder = shared.recorder.take();
     let [delivery, service] = recorder.latencies();
     let ticks = shared.ticks.get();
     Ok(ClientReport {
-        connected: shared.connected.get(),
-        ended: shared.ended.get(),
+        connected: status.connected.load(Relaxed),
+        ended: status.ended.load(Relaxed),
         accounting: recorder.accounting,
         recovery: recorder.recovery,
         delivery,
@@ -161,40 +141,16 @@ async fn clients(
 
 /// By a timer of its own: while one of the runtime's is set, every wait for sockets reads the clock once more and sets a timer in
 /// the kernel.
-async fn report_status(shared: Rc<Shared>, status: Arc<Status>, timer: Timer) {
-    for report in 1u64.. {
-        show(&shared, &status);
-        if report.is_multiple_of(PERCENTILES_EVERY) {
-            show_latency(&shared, &status);
-        }
-        // Without a timer there is still the report at the end.
-        if timer.until(now_ns() + STATUS_EVERY.as_nanos() as u64).await.is_err() {
-            return;
-        }
+async fn report_percentiles(shared: Rc<Shared>, timer: Timer) {
+    // Without a timer there are still those at the end.
+    while timer.until(now_ns() + PERCENTILES_EVERY.as_nanos() as u64).await.is_ok() {
+        show_percentiles(&shared);
     }
 }
 
-fn show(shared: &Shared, status: &Status) {
-    let recorder = shared.recorder.borrow();
-    status.connected.store(shared.connected.get(), Relaxed);
-    status.ended.store(shared.ended.get(), Relaxed);
-    status.probed.store(shared.probed.get(), Relaxed);
-    status.complete.store(shared.complete.get(), Relaxed);
-    status.delivered.store(recorder.delivered, Relaxed);
-    status.errors.store(recorder.errors.values().sum(), Relaxed);
-    if let (Some(text), Ok(mut first)) = (recorder.errors.keys().next(), status.first_error.lock())
-        && first.is_none()
-    {
-        *first = Some(text.clone());
-    }
-    if let (Some(text), Ok(mut strange)) = (shared.strange.take(), status.strange.lock()) {
-        *strange = Some(text);
-    }
-}
-
-fn show_latency(shared: &Shared, status: &Status) {
+fn show_percentiles(shared: &Shared) {
     let recorder = shared.recorder.borrow();
     let quantile = |q| recorder.recent().and_then(|histogram| histogram.quantile(q)).unwrap_or(0);
-    status.p50_ns.store(quantile(0.5), Relaxed);
-    status.p99_ns.store(quantile(0.99), Relaxed);
+    shared.status.p50_ns.store(quantile(0.5), Relaxed);
+    shared.status.p99_ns.store(quantile(0.99), Relaxed);
 }

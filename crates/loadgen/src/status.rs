@@ -1,0 +1,56 @@
+//! What a shard shows while it runs, to threads that only look: counters that its clients keep up to date by themselves, so that
+//! nobody has to be woken to say them. What is counted for the record is the recorder's.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// How the clients of a shard are getting on. Each counter is exact, but one may be ahead of another.
+#[derive(Debug, Default)]
+pub(crate) struct Status {
+    /// Clients connected.
+    pub connected: AtomicU32,
+    /// Clients that ended in an error.
+    pub ended: AtomicU32,
+    /// Clients that have seen a probe of the publisher's, where the server is not ours.
+    pub probed: AtomicU32,
+    /// Clients that have sent and received everything of the plan.
+    pub complete: AtomicU32,
+    delivered: AtomicU64,
+    /// Errors.
+    pub errors: AtomicU64,
+    /// Median delivery of the latest interval, ns; 0 if there is none. From time to time.
+    pub p50_ns: AtomicU64,
+    /// 99th percentile, likewise.
+    pub p99_ns: AtomicU64,
+    /// The first error of any client.
+    pub first_error: Mutex<Option<String>>,
+    /// What came to a client before the start and was neither a probe nor a message, the latest.
+    pub strange: Mutex<Option<String>>,
+}
+
+impl Status {
+    /// One message more. Without a locked instruction, because only the shard's own thread counts.
+    pub fn delivery(&self) {
+        self.delivered.store(self.delivered() + 1, Relaxed);
+    }
+
+    /// Messages of all phases, copies and damaged ones too.
+    pub fn delivered(&self) -> u64 {
+        self.delivered.load(Relaxed)
+    }
+
+    /// Something went wrong.
+    pub fn error(&self, text: &str) {
+        self.errors.fetch_add(1, Relaxed);
+        if let Ok(mut first) = self.first_error.lock() {
+            first.get_or_insert_with(|| text.to_string());
+        }
+    }
+
+    /// Something came from a server before it should.
+    pub fn strange(&self, text: String) {
+        if let Ok(mut strange) = self.strange.lock() {
+            *strange = Some(text);
+        }
+    }
+}
