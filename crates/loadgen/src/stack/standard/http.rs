@@ -3,7 +3,7 @@
 //! reqwest seals its connections: they can be neither timed step by step nor counted here. Their bytes are
 //! counted at the server's end of the same connections and by the kernel.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
@@ -21,8 +21,9 @@ use crate::target::Target;
 #[derive(Clone)]
 pub(crate) struct Http {
     client: reqwest::Client,
-    /// Parsed once: an address of its own for each request would be a twentieth of all that it costs.
-    origin: Rc<Url>,
+    /// The address of the latest request and its path, for the next, which often has the same: parsing one for each would be a
+    /// twentieth of all that a request costs.
+    latest: Rc<RefCell<(String, Url)>>,
     /// Of the latest exchange, for the next one. The library's own time limit sets a timer for each request.
     watchdog: Rc<Cell<Watchdog>>,
 }
@@ -84,12 +85,16 @@ impl Http {
         let origin = Url::parse(&target.origin()).map_err(|e| TransportError::Http(e.to_string()))?;
         let tls = target.tls_or_none_to_trust().map_err(|e| TransportError::Http(e.to_string()))?;
         let client = builder.tls_backend_preconfigured(tls).default_headers(always).build().map_err(failed)?;
-        Ok(Http { client, origin: origin.into(), watchdog: Rc::default() })
+        Ok(Http { client, latest: Rc::new(RefCell::new((String::new(), origin))), watchdog: Rc::default() })
     }
 
     fn request(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Result<RequestBuilder, TransportError> {
-        let url = self.origin.join(path).map_err(|e| TransportError::Http(format!("{e}: {path}")))?;
-        let request = self.client.request(method, url);
+        let (latest, url) = &mut *self.latest.borrow_mut();
+        if latest != path {
+            *url = url.join(path).map_err(|e| TransportError::Http(format!("{e}: {path}")))?;
+            *latest = path.to_string();
+        }
+        let request = self.client.request(method, url.clone());
         Ok(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)))
     }
 
