@@ -185,7 +185,8 @@ impl Observer for Ui {
             Some(ns) => text.push_str(&format!("  p50 {:>9}", format::duration(ns as f64))),
             None => text.push_str("  p50 not measured"),
         }
-        text.push_str(&format!("  {} delivered, {} lost", trial.accounting.delivered, trial.accounting.lost));
+        let all = trial.both_ways();
+        text.push_str(&format!("  {} delivered, {} lost", all.delivered, all.lost));
         self.line(&(text + &voids(&trial.gates)));
     }
 }

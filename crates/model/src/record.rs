@@ -237,6 +237,13 @@ pub struct Trial {
 }
 
 impl Trial {
+    /// What became of the messages of both directions.
+    pub fn both_ways(&self) -> Accounting {
+        let mut all = self.accounting;
+        self.upload_accounting.iter().for_each(|upload| all.merge(upload));
+        all
+    }
+
     /// A failed gate voids the trial: its numbers are shown greyed and feed no verdict.
     pub fn is_void(&self) -> bool {
         self.gates.iter().any(|gate| gate.outcome == GateOutcome::Failed)
@@ -322,7 +329,7 @@ pub struct CellSummary {
     pub void_trials: u32,
     /// By metric name (see `report::stats::metric`); a metric that was not measured is absent.
     pub metrics: BTreeMap<String, Estimate>,
-    /// What became of all messages of all its trials.
+    /// What became of all messages of all its trials, in both directions.
     pub accounting: Accounting,
 }
 

@@ -117,8 +117,10 @@ impl Threshold {
             return Err(format!("`{text}` is no condition; write such as `websocket.delivery.p99 < 50ms` or `lost == 0`"));
         };
         let name = |a: &crate::scenario::Arm| a.options.name.clone().unwrap_or_else(|| a.transport.row().name.to_string());
-        // Arms' names may contain dots, so they are looked for and not split off.
-        let of_arm = scenario.arms.iter().map(name).find_map(|arm| Some((left.strip_prefix(&arm)?.strip_prefix('.')?, arm)));
+        // Arms' names may contain dots, so they are looked for and not split off; and one's may begin with another's.
+        let of_arms =
+            || scenario.arms.iter().map(name).filter_map(|arm| Some((left.strip_prefix(&arm)?.strip_prefix('.')?, arm)));
+        let of_arm = of_arms().find(|(metric, _)| METRICS.contains(metric)).or_else(|| of_arms().next());
         let (arm, metric) = match of_arm {
             Some((metric, arm)) => (Some(arm), metric),
             None => (None, left),

@@ -162,6 +162,19 @@ pub fn percent(fraction: f64) -> String {
     format!("{} %", fixed(value, decimals))
 }
 
+/// A share that is held against a limit: with as many decimals as it takes to see on which side it lies.
+pub fn percent_beside(fraction: f64, limit: f64) -> String {
+    let text = percent(fraction);
+    if fraction == limit || text != percent(limit) {
+        return text;
+    }
+    let at = |value: f64, decimals: usize| format!("{} %", fixed(value * 100.0, decimals));
+    (1..=6)
+        .map(|decimals| (at(fraction, decimals), at(limit, decimals)))
+        .find(|(own, other)| own != other)
+        .map_or(text, |(own, _)| own)
+}
+
 /// A quantity as scenarios write it, with a blank before its unit: `250 ms`, `1 KiB`. Anything else as it is.
 pub fn spaced(text: &str) -> String {
     let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());

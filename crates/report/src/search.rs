@@ -20,7 +20,7 @@ const OF_THE_LOAD_GENERATOR: &[&str] = &["client_cpu", "pacer_lag"];
 const OF_THE_SENDER: &[&str] = &["offered_rate", "publish_lag", "missed_ticks"];
 
 /// How to read an answer.
-pub const READING: &str = "An answer is good to one step of the levels, on this machine, for as long as a trial takes. It says     nothing of a longer time, in which queues may fill, and of levels above the one that failed. Trials that a gate voided say     neither that the condition holds nor that it fails.";
+pub const READING: &str = "An answer is good to one step of the levels, on this machine, for as long as a trial takes. It says nothing of a longer time, in which queues may fill, and of levels above the one that failed. Trials that a gate voided say neither that the condition holds nor that it fails.";
 
 /// What each finished trial of the plan says, in the order of the plan.
 pub fn outcomes(plan: &Plan, trials: &[Trial]) -> Vec<Outcome> {

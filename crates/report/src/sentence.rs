@@ -4,7 +4,7 @@
 use wirecost_model::record::Trial;
 use wirecost_model::scenario::Workload;
 use wirecost_model::search::SearchResult;
-use wirecost_model::{Cell, Record};
+use wirecost_model::{ArmConfig, Cell, Record};
 
 use crate::account;
 use crate::format;
@@ -217,10 +217,13 @@ fn trade_sentence(record: &Record, fastest: &Ranking<'_>, lightest: &Ranking<'_>
 /// What polling more often buys and costs, where several intervals were measured.
 fn poll_sentence(record: &Record, group: &Group) -> Option<String> {
     let pollers = view::pollers(&record.plan, group);
-    let (often, seldom) = (pollers.first()?, pollers.last()?);
-    if often.config.interval == seldom.config.interval {
-        return None;
-    }
+    // Only of such as differ in nothing else.
+    let but_for_interval = |cell: &Cell| ArmConfig { name: String::new(), interval: None, ..cell.config.clone() };
+    let (often, seldom) = pollers.iter().find_map(|often| {
+        let alike = |other: &&&Cell| but_for_interval(other) == but_for_interval(often);
+        let seldom = pollers.iter().rfind(alike)?;
+        (often.config.interval != seldom.config.interval).then_some((*often, *seldom))
+    })?;
     let between = |metric: &str, a: &Cell, b: &Cell| {
         let ratio = ratio::between(&record.plan, &record.trials, Metric::named(metric)?, a, b)?;
         Some(format::times(ratio.ratio, ratio.interval))

@@ -272,7 +272,7 @@ fn network(record: &Record) -> String {
     let mut wires: Vec<Wire> = record.trials.iter().map(|trial| trial.wire).collect();
     wires.dedup();
     match wires.as_slice() {
-        [Wire::Private] => "private network on one host, MTU 1500".into(),
+        [Wire::Private] => format!("private network on one host, MTU {}", record.plan.mtu),
         [Wire::Host] => "loopback of one host (segments of up to 64 KiB)".into(),
         _ => "one host".into(),
     }

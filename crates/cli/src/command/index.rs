@@ -6,6 +6,9 @@ use std::path::Path;
 use wirecost_report::index::{self, Entry};
 use wirecost_report::load::{self, Run};
 
+/// The file's name.
+pub const FILE: &str = "index.html";
+
 /// Writes the index of a folder. It is a convenience: what cannot be read is left out, and a folder that cannot be written was
 /// complained of before.
 pub fn update(results: &Path) {
@@ -22,7 +25,7 @@ pub fn update(results: &Path) {
     runs.sort_by(|a, b| a.0.cmp(&b.0));
     let entries: Vec<Entry<'_>> = runs.iter().map(|(folder, run)| Entry { folder: folder.clone(), run }).collect();
     // Under another name first: somebody may be looking at it.
-    let (target, draft) = (results.join("index.html"), results.join(".index.html"));
+    let (target, draft) = (results.join(FILE), results.join(".index.html"));
     if std::fs::write(&draft, index::render(&entries)).is_ok() {
         let _ = std::fs::rename(&draft, &target);
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use tokio::signal::unix::{SignalKind, signal};
 use wirecost_model::record::{Calibration, Provenance, Record, SCHEMA_VERSION, Trial};
-use wirecost_model::scenario::Loaded;
+use wirecost_model::scenario::{Loaded, Workload};
 use wirecost_model::search::{self, Stop};
 use wirecost_model::threshold::Threshold;
 use wirecost_model::units::Span;
@@ -61,7 +61,9 @@ pub fn run(args: &RunArgs) -> Outcome {
             worst = exit;
         }
         if signals.count.load(SeqCst) > 0 {
-            break;
+            // What was asked for is not done, even if the file that ran when it was asked is.
+            let is_last = place[0] == place[1];
+            return Ok(if is_last { worst } else { signals.exit() });
         }
     }
     Ok(worst)
@@ -110,7 +112,11 @@ fn prepare(args: &RunArgs) -> Result<Vec<Job>, Failure> {
             let parsed: Result<Vec<_>, _> = texts.iter().map(|text| Threshold::parse(text, &loaded.scenario)).collect();
             parsed.map_err(|error| Failure::new(exit::USAGE, format!("--fail-if: {error}")))
         };
-        let thresholds = parse(&loaded.scenario.thresholds)?;
+        if args.verify && !args.fail_if.is_empty() {
+            let why = "judges no condition: its trials are too short for that";
+            return Err(Failure::new(exit::USAGE, format!("--fail-if: --verify {why}")));
+        }
+        let thresholds = if args.verify { Vec::new() } else { parse(&loaded.scenario.thresholds)? };
         let fail_if = parse(&args.fail_if)?.iter().map(Threshold::opposite).collect();
         match preflight::check(&plan, file.parent().unwrap_or(std::path::Path::new("."))) {
             Ok(ground) => jobs.push(Job { file: file.clone(), text, loaded, plan, thresholds, fail_if, ground }),
@@ -141,8 +147,16 @@ fn override_scenario(args: &RunArgs, loaded: &mut Loaded) {
         // That it runs is seen at the lowest level.
         loaded.scenario.search = None;
         for variant in &mut loaded.variants {
+            // Long enough for two messages of the slowest sender.
+            let rates = variant.scenario.workload.paces().into_iter().map(|pace| pace.0);
+            let least = rates.filter(|rate| *rate > 0.0).map(|rate| Span((2e9 / rate) as u64)).max().unwrap_or_default();
             let timing = &mut variant.scenario.trial;
-            (timing.warmup, timing.measure) = (Span::ms(200), timing.measure.min(Span::ms(1000)));
+            (timing.warmup, timing.measure) = (Span::ms(200), timing.measure.min(least.max(Span::ms(1000))));
+            if let Workload::Reconnect(reconnect) = &mut variant.scenario.workload
+                && reconnect.at.is_some_and(|at| at >= timing.measure)
+            {
+                reconnect.at = None;
+            }
         }
     }
 }
@@ -205,7 +219,7 @@ pub(super) fn watch_signals() -> Signals {
                 };
                 if shared.count.fetch_add(1, SeqCst) == 0 {
                     shared.terminated.store(terminated, SeqCst);
-                    eprintln!("\nFinishing this trial; what is done is kept. Once more stops now.");
+                    eprintln!("\nFinishing what is under way; what is done is kept. Once more stops now.");
                 }
             }
         });
@@ -238,12 +252,18 @@ fn run_job(
     // Before there is a folder: what does not tell its version is refused.
     let target_versions = target_versions(job)?;
     let store = if args.resume { unfinished(job, args)? } else { create(job, args, &started)? };
+    // Of a resumed run too: question, analysis and thresholds may have changed since.
+    store.write("scenario.yaml", job.text.as_bytes())?;
     // Once for all files, and after everything that can be refused; numbers that mean nothing need none.
     if calibration.is_none() && !args.no_calibrate && !args.verify {
         if let Some(live) = live {
             live.say("Calibrating the instruments, about 10 s");
         }
-        *calibration = Some(calibrate::before_run(job.ground.wire, args.quiet, &signals.count)?);
+        let calibrated = calibrate::before_run(job.ground.wire, args.quiet, &signals.count);
+        *calibration = Some(calibrated.map_err(|failure| match failure.exit {
+            exit::INTERRUPTED => Failure { exit: signals.exit(), ..failure },
+            _ => failure,
+        })?);
     }
     let mut provenance = provenance(job, &started, target_versions);
     if let Ok(earlier) = load::read_dir(store.dir()) {
@@ -303,7 +323,6 @@ fn run_job(
 fn create(job: &Job, args: &RunArgs, started: &str) -> Result<Store, Failure> {
     let name = folder_name(started, &job.plan.scenario, &args.alias, env!("WIRECOST_COMMIT"));
     let store = Store::create(&args.out, &name)?;
-    store.write("scenario.yaml", job.text.as_bytes())?;
     let plan = serde_json::to_vec_pretty(&job.plan).map_err(anyhow::Error::from)?;
     store.write("plan.json", &plan)?;
     Ok(store)
@@ -399,7 +418,7 @@ fn assemble(job: &Job, plan: Plan, trials: Vec<Trial>, mut provenance: Provenanc
     };
     let (foreign, remote) = (against(|_| true), against(|target| target.url.is_some()));
     if !foreign.is_empty() {
-        let published = plan.cells.iter().any(|cell| matches!(cell.workload, scenario::Workload::Push(_)));
+        let published = plan.cells.iter().any(|cell| matches!(cell.workload, Workload::Push(_)));
         let taking = if published {
             ", and it and the latencies contain each message's way from the publisher to the target, which the reference server does not have"
         } else {

@@ -10,7 +10,8 @@ pub mod lean;
 pub mod standard;
 mod watchdog;
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -87,6 +88,9 @@ impl Message {
 
 /// Bodies larger than this are refused: a batch of the largest messages fits, a broken server does not.
 pub(crate) const MAX_BODY_BYTES: usize = 64 << 20;
+
+/// A request under way, kept by whoever sent it so that a dropped `next` does not break it off.
+pub(crate) type Exchange = Pin<Box<dyn Future<Output = Result<Answer, TransportError>>>>;
 
 /// An HTTP client. Clones share the connections.
 #[derive(Clone)]

@@ -4,12 +4,11 @@
 use std::time::Duration;
 
 use super::Downlink;
-use super::rounds::Exchange;
 use super::short_poll::Cursor;
 use crate::client::Context;
 use crate::deadline::Deadline;
 use crate::session::{Delivery, TransportError};
-use crate::stack::Http;
+use crate::stack::{Exchange, Http};
 
 /// A client that has one request parked, but for the gap.
 pub(crate) struct LongPoll {

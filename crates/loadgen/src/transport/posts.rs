@@ -2,8 +2,7 @@
 //! way at a time and later ones wait; echoes are independent requests, as many at once as are outstanding.
 
 use std::collections::VecDeque;
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::task::{self, Poll};
 use std::time::Duration;
 
@@ -13,9 +12,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use super::Downlink;
 use crate::client::{Connect, Context};
 use crate::session::{Delivery, Session, TransportError};
-use crate::stack::{Answer, Http};
-
-type Exchange = Pin<Box<dyn Future<Output = Result<Answer, TransportError>>>>;
+use crate::stack::{Answer, Exchange, Http};
 
 /// POSTs that wait and POSTs that are under way.
 struct Posts {

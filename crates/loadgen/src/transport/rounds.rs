@@ -1,16 +1,12 @@
 //! Polls, one after the other: when the next may be asked, and the one that is under way. What is asked and what an answer
 //! means is the poller's affair.
 
-use std::future::{Future, pending};
-use std::pin::Pin;
+use std::future::pending;
 
 use crate::client::Context;
 use crate::pacer::Ticker;
 use crate::session::TransportError;
-use crate::stack::Answer;
-
-/// A GET under way.
-pub(super) type Exchange = Pin<Box<dyn Future<Output = Result<Answer, TransportError>>>>;
+use crate::stack::{Answer, Exchange};
 
 /// The polls of one client. They are kept here so that a dropped future cuts none off.
 #[derive(Default)]

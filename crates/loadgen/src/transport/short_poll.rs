@@ -8,10 +8,10 @@ use bytes::Bytes;
 use wirecost_model::scenario::EmptyAnswer;
 
 use super::Downlink;
-use super::rounds::{Exchange, Rounds};
+use super::rounds::Rounds;
 use crate::client::Context;
 use crate::session::{Delivery, TransportError};
-use crate::stack::{Answer, Http, MAX_BODY_BYTES};
+use crate::stack::{Answer, Exchange, Http, MAX_BODY_BYTES};
 use crate::workload::ROOM_SEPARATOR;
 use wirecost_wire::batch::Batch;
 

@@ -348,20 +348,7 @@ fn check_arms(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)) {
                 report(&at(option), format!("{} takes no `{option}`; it takes {}", row.name, takes.join(", ")));
             }
         }
-        if arm.options.interval.is_some_and(|interval| interval < Span::ms(1)) {
-            report(
-                &at("interval"),
-                "polling more often than once a millisecond is a load test of the client's timer; use 1ms or more".into(),
-            );
-        }
-        if let Some(hold) = arm.options.hold
-            && (hold < Span::ms(100) || hold > LONGEST_HOLD)
-        {
-            report(&at("hold"), format!("a hold of {hold}; between 100ms and {LONGEST_HOLD} a long poll works"));
-        }
-        if arm.options.gap.is_some_and(|gap| gap > LONGEST_GAP) {
-            report(&at("gap"), format!("a gap of more than {LONGEST_GAP}; a client that asks so seldom is a short poller"));
-        }
+        check_spans(&arm.options, &mut |option, message| report(&at(option), message));
         check_socket_io(arm, &scenario.defaults, &mut |option, message| report(&at(option), message));
         if let Some(Tls::On(tls)) = arm.options.tls.or(scenario.defaults.tls) {
             if tls.version == TlsVersion::V12 && tls.kx == super::KeyExchange::X25519mlkem768 {
@@ -381,7 +368,31 @@ fn check_arms(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)) {
         let names: Vec<String> = names.into_iter().collect();
         report(&[Step::Key("baseline".into())], format!("no arm is called `{baseline}`; there are {}", names.join(", ")));
     }
-    if scenario.arms.iter().all(|arm| arm.transport != TransportKind::ShortPoll) && scenario.defaults.interval.is_some() {
-        report(&[Step::Key("defaults".into()), Step::Key("interval".into())], "no arm takes an interval".into());
+    let in_defaults = |option: &str| vec![Step::Key("defaults".into()), Step::Key(option.into())];
+    check_spans(&scenario.defaults, &mut |option, message| report(&in_defaults(option), message));
+    for option in scenario.defaults.set() {
+        if option == "name" {
+            report(&in_defaults(option), "a name is one arm's; write it there".into());
+        } else if !scenario.arms.iter().any(|arm| arm.transport.takes(option)) {
+            report(&in_defaults(option), format!("no arm takes `{option}`"));
+        }
+    }
+}
+
+/// Times among the options of an arm, or of the defaults.
+fn check_spans(options: &ArmOptions, report: &mut dyn FnMut(&str, String)) {
+    if options.interval.is_some_and(|interval| interval < Span::ms(1)) {
+        report(
+            "interval",
+            "polling more often than once a millisecond is a load test of the client's timer; use 1ms or more".into(),
+        );
+    }
+    if let Some(hold) = options.hold
+        && (hold < Span::ms(100) || hold > LONGEST_HOLD)
+    {
+        report("hold", format!("a hold of {hold}; between 100ms and {LONGEST_HOLD} a long poll works"));
+    }
+    if options.gap.is_some_and(|gap| gap > LONGEST_GAP) {
+        report("gap", format!("a gap of more than {LONGEST_GAP}; a client that asks so seldom is a short poller"));
     }
 }

@@ -307,6 +307,9 @@ fn sweep(scenario: &Scenario, tree: &Node, twins: &BTreeMap<usize, String>, prob
             {
                 problems.insert(Problem::new(at, format!("the search is over `{key}` already; leave one of them out")));
             }
+            Ok(Lane::ArmOption(option)) if !scenario.arms.iter().any(|arm| arm.transport.takes(option)) => {
+                problems.insert(Problem::new(at, format!("no arm takes `{option}`, so there is nothing to sweep")));
+            }
             Ok(lane) if !values.is_empty() => {
                 let place = |index: usize| tree.position(&[axis.as_slice(), &[Step::Index(index)]].concat());
                 lanes.push((key, values.iter().cloned().enumerate().map(|(i, value)| (place(i), value)).collect(), lane));

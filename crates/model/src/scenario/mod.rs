@@ -161,7 +161,7 @@ pub enum Wire {
     /// Private if the machine allows it, else host.
     #[default]
     Auto,
-    /// A network namespace of the trial's own: every packet is the trial's, MTU 1500, counted by the kernel.
+    /// A network namespace of the trial's own: every packet is the trial's, counted by the kernel.
     Private,
     /// The host's loopback.
     Host,

@@ -167,10 +167,15 @@ pub fn sentences(record: &Record, group: &Group) -> Vec<String> {
             PayOff::Never => (2, 0),
             PayOff::Untold => (3, 0),
         });
+        let begin = match answers[0].0 {
+            PayOff::FromTheFirst | PayOff::After(_) => "has paid for itself ",
+            PayOff::Never => "pays for itself ",
+            PayOff::Untold => "may or may not pay for itself: ",
+        };
         let answers: Vec<String> = answers.iter().map(|(pay_off, names)| pay_off.words(&format::list(names))).collect();
         // Names are lists of their own, so the answers are kept apart by semicolons.
         sentences.push(format!(
-            "{}'s handshake has paid for itself {}.",
+            "{}'s handshake {begin}{}.",
             format::capital(&view::title(&record.plan, first.websocket)),
             answers.join("; ")
         ));

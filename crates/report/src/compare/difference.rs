@@ -47,6 +47,7 @@ pub fn between(base: &Record, new: &Record) -> Vec<Difference> {
     differ("kernel", true, p.machine.kernel.clone(), q.machine.kernel.clone());
     differ("build profile", true, p.profile.clone(), q.profile.clone());
     differ("network", true, networks(base), networks(new));
+    differ("MTU", true, base.plan.mtu.to_string(), new.plan.mtu.to_string());
     for (what, old, own) in cells(base, new) {
         differ(&what, true, old, own);
     }

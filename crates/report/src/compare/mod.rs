@@ -161,6 +161,8 @@ pub struct RunComparison {
     pub margin: f64,
     /// By cell, in the order of the base run's plan, and by metric.
     pub rows: Vec<Row>,
+    /// Cells of both runs that have trials that count in the base run and none in the new one.
+    pub broken: Vec<String>,
     /// What a reader should know.
     pub warnings: Vec<String>,
 }
@@ -171,9 +173,9 @@ impl RunComparison {
         self.rows.iter().filter(move |row| row.change == change)
     }
 
-    /// Whether anything is worse beyond doubt and margin: what a build should fail on.
+    /// Whether anything is worse beyond doubt and margin, or can't be measured any more: what a build should fail on.
     pub fn is_worse(&self) -> bool {
-        self.of(Change::Worse).next().is_some()
+        self.of(Change::Worse).next().is_some() || !self.broken.is_empty()
     }
 }
 
@@ -219,9 +221,16 @@ pub fn compare_runs(base: &Run, new: &Run, options: &Options) -> Result<RunCompa
         return Err(Refusal { differences, nothing_in_common: true });
     }
     let sides = [Side::of(old), Side::of(own)];
-    let warnings = warnings(&sides, &rows, !comparable);
+    let broken = broken(old, own);
+    let warnings = warnings(&sides, &rows, &broken, !comparable);
     let [base, new] = sides;
-    Ok(RunComparison { base, new, differences, forced: !comparable, margin: options.margin, rows, warnings })
+    Ok(RunComparison { base, new, differences, forced: !comparable, margin: options.margin, rows, broken, warnings })
+}
+
+fn broken(old: &Record, own: &Record) -> Vec<String> {
+    let counts = |record: &Record, cell: &Cell| !counting(cell.index, &record.trials).is_empty();
+    let is_broken = |cell: &&Cell| partner(own, cell).is_some_and(|other| counts(old, cell) && !counts(own, other));
+    old.plan.cells.iter().filter(is_broken).map(|cell| view::full_title(&old.plan, cell)).collect()
 }
 
 /// The new run's cell that is the same competitor at the same point.
@@ -242,10 +251,8 @@ fn rows(old: &Record, own: &Record, margin: f64) -> Vec<Row> {
             let lane =
                 metric.name.bytes().fold(cell.index as u64 + 1, |hash, b| hash.wrapping_mul(31).wrapping_add(u64::from(b)));
             let ratio = ratio::of_samples(&after, &before, &mut Rng::new(old.plan.seed, lane));
-            let nothing = before.iter().chain(&after).all(|value| *value == 0.0);
             let (Some(base), Some(new)) = (estimate::of(before), estimate::of(after)) else { continue };
-            // Of nothing and nothing there is no ratio, and no difference.
-            let verdict = if nothing { Verdict::Equivalent } else { Verdict::Inconclusive };
+            let verdict = beside_nothing(&base, &new);
             let row = Row {
                 cell: view::full_title(&old.plan, cell),
                 metric: metric.name,
@@ -272,20 +279,40 @@ fn rows(old: &Record, own: &Record, margin: f64) -> Vec<Row> {
         .collect()
 }
 
+/// What may be said where a value is 0, so that there is no ratio: of nothing and nothing there is no difference, and from nothing
+/// to an interval that leaves it out there is one of any margin.
+fn beside_nothing(base: &Estimate, new: &Estimate) -> Verdict {
+    let nothing = |side: &Estimate| side.median == 0.0 && side.interval.is_none_or(|ends| ends == [0.0, 0.0]);
+    let something = |side: &Estimate| side.interval.is_some_and(|[low, _]| low > 0.0);
+    match (nothing(base), nothing(new)) {
+        (true, true) => Verdict::Equivalent,
+        (true, false) if base.interval.is_some() && something(new) => Verdict::Different,
+        (false, true) if new.interval.is_some() && something(base) => Verdict::Different,
+        _ => Verdict::Inconclusive,
+    }
+}
+
 fn change(row: &Row) -> Change {
     let higher_is_better = Metric::named(row.metric).is_some_and(|metric| metric.better == Better::Higher);
-    match (row.verdict, row.ratio) {
-        (Verdict::Different, Some(ratio)) if (ratio > 1.0) == higher_is_better => Change::Better,
+    let is_more = row.ratio.map_or(row.new.median > row.base.median, |ratio| ratio > 1.0);
+    match (row.verdict, is_more == higher_is_better) {
+        (Verdict::Different, true) => Change::Better,
         (Verdict::Different, _) => Change::Worse,
         (Verdict::Equivalent, _) => Change::Same,
         (Verdict::Inconclusive, _) => Change::Unclear,
     }
 }
 
-fn warnings(sides: &[Side; 2], rows: &[Row], forced: bool) -> Vec<String> {
+fn warnings(sides: &[Side; 2], rows: &[Row], broken: &[String], forced: bool) -> Vec<String> {
     let mut all = Vec::new();
     if forced {
         all.push("the two runs are not comparable, and were compared because that was asked for".to_string());
+    }
+    if !broken.is_empty() {
+        all.push(format!(
+            "no trial of the new run counts for {}: what the base run measured there cannot be compared, which is taken as worse",
+            format::list(broken)
+        ));
     }
     for (side, name) in sides.iter().zip(["base", "new"]) {
         if side.void_trials > 0 {

@@ -201,6 +201,9 @@ pub fn junit(comparison: &RunComparison) -> String {
             Change::Unclear => suite.skip(&row.cell, name, &format!("not told apart: {seen}")),
         }
     }
+    for cell in &comparison.broken {
+        suite.case(cell, "trials that count", Some("none in the new run".into()));
+    }
     let name = xml::escape(&comparison.new.name);
     let (tests, failures) = (suite.tests, suite.failures);
     format!(

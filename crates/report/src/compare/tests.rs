@@ -59,6 +59,36 @@ fn what_became_dearer_is_worse_and_what_became_cheaper_is_better() {
 }
 
 #[test]
+fn a_cell_that_counts_no_more_is_worse() {
+    let new = with(|trial| {
+        if trial.cell == 3 {
+            trial.gates[0].outcome = wirecost_model::record::GateOutcome::Failed;
+        }
+    });
+    let comparison = compared(&new);
+    assert_eq!((comparison.broken.as_slice(), comparison.is_worse()), (&["Server-sent events".to_string()][..], true));
+    assert!(comparison.warnings[0].starts_with("no trial of the new run counts for Server-sent events"), "{comparison:?}");
+    assert!(junit(&comparison).contains("failures=\"1\""));
+    assert!(compare_runs(&new, &base(), &Options::default()).unwrap().broken.is_empty(), "there was nothing to be broken");
+}
+
+#[test]
+fn from_nothing_to_something_there_is_no_ratio_and_a_difference() {
+    let requests = |comparison: &RunComparison| {
+        let row = comparison.rows.iter().find(|row| row.cell == "WebSocket" && row.metric == "requests_per_message").unwrap();
+        (row.ratio, row.change)
+    };
+    let new = with(|trial| {
+        if trial.cell == 4 {
+            let delivered = trial.accounting.delivered;
+            trial.ledger.phases.iter_mut().for_each(|phase| phase.counters.requests = delivered);
+        }
+    });
+    assert_eq!(requests(&compared(&new)), (None, Change::Worse));
+    assert_eq!(requests(&compare_runs(&new, &base(), &Options::default()).unwrap()), (None, Change::Better));
+}
+
+#[test]
 fn a_wide_margin_forgives() {
     let comparison = compare_runs(&base(), &dearer(), &Options { margin: 1.5, ..Options::default() }).unwrap();
     assert!(!comparison.is_worse());
@@ -87,11 +117,12 @@ fn the_forms_of_output() {
 #[test]
 fn other_machines_and_other_plans_are_refused_and_named() {
     type Edit = fn(&mut Record);
-    let edits: [(Edit, &str); 6] = [
+    let edits: [(Edit, &str); 7] = [
         (|r| r.provenance.machine.cpu_model = "Other CPU".into(), "processor: Synthetic CPU @ 3.00GHz → Other CPU"),
         (|r| r.provenance.machine.kernel = "6.19.0".into(), "kernel: 6.18.0 → 6.19.0"),
         (|r| r.provenance.profile = "dev".into(), "build profile: release → dev"),
         (|r| r.trials.iter_mut().for_each(|t| t.wire = wirecost_model::scenario::Wire::Host), "network: private → host"),
+        (|r| r.plan.mtu = 9000, "MTU: 1500 → 9000"),
         (|r| r.plan.cells[2].clients = 51, "cell long_poll, clients: 50 → 51"),
         (|r| r.plan.cells[3].config.name = "events".into(), "cell sse: there → none\n  cell events: none → there"),
     ];

@@ -20,17 +20,26 @@ pub const HEADER: &str = "cell,arm,point,trial,block,void,metric,value";
 /// | `void` | `true` if a gate has voided the trial |
 /// | `metric`, `value` | name with unit, and value |
 pub fn csv(run: &Run) -> String {
-    of(&run.record)
+    format!("{HEADER}\n{}", rows(&run.record, ""))
 }
 
-/// The same of a record alone.
-pub fn of(record: &Record) -> String {
-    let mut out = format!("{HEADER}\n");
+/// The same of several runs, with a first column more: `record`, the scenario's name and when the run began.
+pub fn csv_of_several(runs: &[Run]) -> String {
+    let rows = runs.iter().map(|Run { record, .. }| {
+        let of = format!("{} {}", record.name, record.provenance.started_utc);
+        rows(record, &format!("{},", field(&of)))
+    });
+    format!("record,{HEADER}\n{}", rows.collect::<String>())
+}
+
+/// Every row, after what they all begin with.
+fn rows(record: &Record, begin: &str) -> String {
+    let mut out = String::new();
     for trial in &record.trials {
         let Some(cell) = record.plan.cells.get(trial.cell) else { continue };
         let point: Vec<String> = cell.point.iter().map(|(axis, value)| format!("{axis}={value}")).collect();
         let head = format!(
-            "{},{},{},{},{},{}",
+            "{begin}{},{},{},{},{},{}",
             cell.index,
             field(&cell.config.name),
             field(&point.join(";")),
@@ -58,6 +67,15 @@ mod tests {
         let head: Vec<&str> = text.lines().take(30).collect();
         insta::assert_snapshot!(head.join("\n"));
         assert!(text.lines().all(|line| line.split(',').count() == HEADER.split(',').count()));
+    }
+
+    #[test]
+    fn several_runs_have_one_header_and_say_whose_a_row_is() {
+        let (one, other) = (fixture::run().clone(), fixture::run_with_a_void_trial().clone());
+        let lines = csv(&one).lines().count() + csv(&other).lines().count() - 1;
+        let text = csv_of_several(&[one, other]);
+        assert_eq!((text.lines().count(), text.matches(HEADER).count()), (lines, 1));
+        assert!(text.lines().all(|line| line.split(',').count() == HEADER.split(',').count() + 1));
     }
 
     #[test]

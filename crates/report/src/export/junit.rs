@@ -7,13 +7,21 @@ use crate::gate;
 use crate::load::Run;
 use crate::view;
 
-/// One suite of the scenario's thresholds and one of the gates, a case for each trial.
-pub fn junit(run: &Run) -> String {
-    of(&run.record)
+/// Of each run one suite of the scenario's thresholds and one of the gates, a case for each trial; all in one document.
+pub fn junit(runs: &[Run]) -> String {
+    let suites: Vec<(String, Suite)> = runs.iter().flat_map(|run| suites(&run.record)).collect();
+    let sum = |count: fn(&Suite) -> usize| suites.iter().map(|(_, suite)| count(suite)).sum::<usize>();
+    let (tests, failures) = (sum(|suite| suite.tests), sum(|suite| suite.failures));
+    let name = if let [run] = runs { &run.record.name } else { "wirecost" };
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"{}\" tests=\"{tests}\" failures=\"{failures}\">\n{}</testsuites>\n",
+        escape(name),
+        suites.iter().map(|(name, suite)| suite.xml(name)).collect::<String>()
+    )
 }
 
-/// The same of a record alone.
-pub fn of(record: &Record) -> String {
+/// Two suites and their names.
+fn suites(record: &Record) -> [(String, Suite); 2] {
     let mut thresholds = Suite::default();
     for threshold in &record.thresholds {
         let failure = (!threshold.holds).then(|| format!("seen: {}", threshold.seen));
@@ -30,13 +38,7 @@ pub fn of(record: &Record) -> String {
             .collect();
         gates.case("trial", &format!("trial {} of {label}", trial.index), (!failed.is_empty()).then(|| failed.join("\n")));
     }
-    let (tests, failures) = (thresholds.tests + gates.tests, thresholds.failures + gates.failures);
-    format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"{}\" tests=\"{tests}\" failures=\"{failures}\">\n{}{}</testsuites>\n",
-        escape(&record.name),
-        thresholds.xml(&format!("{} thresholds", record.name)),
-        gates.xml(&format!("{} gates", record.name))
-    )
+    [(format!("{} thresholds", record.name), thresholds), (format!("{} gates", record.name), gates)]
 }
 
 /// A suite that is being written.
@@ -116,9 +118,23 @@ mod tests {
 
     #[test]
     fn thresholds_and_gates_are_cases() {
-        let text = junit(fixture::run_with_a_void_trial());
+        let text = junit(std::slice::from_ref(fixture::run_with_a_void_trial()));
         let shown: Vec<&str> =
             text.lines().filter(|line| !line.contains("classname=\"trial\"") || !line.ends_with("/>")).collect();
         insta::assert_snapshot!(shown.join("\n"));
+    }
+
+    #[test]
+    fn several_runs_are_one_document() {
+        let text = junit(&[fixture::run().clone(), fixture::run_with_a_void_trial().clone()]);
+        assert_eq!((text.matches("<?xml").count(), text.matches("<testsuites").count()), (1, 1));
+        assert_eq!(text.matches("<testsuite ").count(), 4);
+        let total = |of: &str| -> usize {
+            let counts = text.split("<testsuite ").skip(1);
+            counts.filter_map(|suite| suite.split_once(of)?.1.split('"').next()?.parse::<usize>().ok()).sum()
+        };
+        let head =
+            format!("<testsuites name=\"wirecost\" tests=\"{}\" failures=\"{}\">", total("tests=\""), total("failures=\""));
+        assert!(text.contains(&head), "{text}");
     }
 }

@@ -7,7 +7,7 @@ pub mod markdown;
 pub mod png;
 pub mod series_csv;
 
-pub use csv::csv;
+pub use csv::{csv, csv_of_several};
 pub use hgrm::hgrm;
 pub use junit::junit;
 pub use markdown::markdown;

@@ -1,20 +1,8 @@
 //! Is every message, every client and every error accounted for?
 
-use wirecost_model::Accounting;
-use wirecost_model::record::Trial;
-
 use super::time::NEGATIVE_LATENCY;
 use super::{Blame, Finding, Gate};
 use crate::format::{count, plural};
-
-/// Both directions of a trial together.
-fn both(trial: &Trial) -> Accounting {
-    let mut all = trial.accounting;
-    if let Some(upload) = &trial.upload_accounting {
-        all.merge(upload);
-    }
-    all
-}
 
 /// None of these deliveries may be.
 fn none(number: u64, what: &str, advice: &str) -> Finding {
@@ -27,7 +15,7 @@ pub const ACCOUNTED: Gate = Gate {
     blame: Blame::Measured,
     what: "every expected delivery either arrived or is counted as lost",
     check: |_, trial| {
-        let all = both(trial);
+        let all = trial.both_ways();
         Finding::judge(
             all.delivered + all.lost == all.expected,
             format!("{} delivered + {} lost of {} expected", count(all.delivered), count(all.lost), count(all.expected)),
@@ -42,7 +30,7 @@ pub const LOST: Gate = Gate {
     blame: Blame::Measured,
     what: "no expected delivery failed to arrive",
     check: |_, trial| {
-        let all = both(trial);
+        let all = trial.both_ways();
         // Of what its client was cut off from on purpose, losing it is what is looked at.
         let missed = trial.recovery.map_or(0, |recovery| recovery.missed);
         none(
@@ -58,7 +46,9 @@ pub const DUPLICATED: Gate = Gate {
     name: "duplicated",
     blame: Blame::Measured,
     what: "no delivery arrived twice",
-    check: |_, trial| none(both(trial).duplicated, "duplicated", "the server answers from a cursor that it does not advance"),
+    check: |_, trial| {
+        none(trial.both_ways().duplicated, "duplicated", "the server answers from a cursor that it does not advance")
+    },
 };
 
 /// Nothing comes out of order.
@@ -66,7 +56,7 @@ pub const REORDERED: Gate = Gate {
     name: "reordered",
     blame: Blame::Measured,
     what: "no delivery arrived after a later one of its stream",
-    check: |_, trial| none(both(trial).reordered, "reordered", "the server sends one stream from more than one place"),
+    check: |_, trial| none(trial.both_ways().reordered, "reordered", "the server sends one stream from more than one place"),
 };
 
 /// Nothing is damaged.
@@ -74,7 +64,7 @@ pub const CORRUPTED: Gate = Gate {
     name: "corrupted",
     blame: Blame::Measured,
     what: "no delivery had a wrong checksum or no envelope",
-    check: |_, trial| none(both(trial).corrupted, "corrupted", "compare what the server was given with what it sent"),
+    check: |_, trial| none(trial.both_ways().corrupted, "corrupted", "compare what the server was given with what it sent"),
 };
 
 /// All clients are there to the end.
@@ -109,6 +99,7 @@ pub const ERRORS: Gate = Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wirecost_model::Accounting;
     use crate::gate::tests::{finding, outcome};
     use wirecost_model::record::GateOutcome::{Failed, Passed};
 

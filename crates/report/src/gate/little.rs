@@ -7,7 +7,7 @@ use wirecost_model::scenario::Workload;
 use wirecost_model::{Cell, Phase};
 
 use super::{Blame, Finding, Gate};
-use crate::format::{duration, number, percent};
+use crate::format::{duration, number, percent_beside};
 use crate::load::DELIVERY;
 use crate::stats::metric::messages;
 
@@ -46,7 +46,7 @@ fn littles_law(cell: &Cell, trial: &Trial) -> Finding {
             duration(mean_ns),
             number(found),
             number(outstanding),
-            percent(off)
+            percent_beside(off, LITTLE_TOLERANCE)
         ),
         "round trips are missing from the latencies, or are not timed in full: use fewer clients for each core, and report it if it stays",
     )

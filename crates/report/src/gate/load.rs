@@ -6,7 +6,7 @@ use wirecost_model::schedule::Arrivals;
 use wirecost_model::{Cell, Phase};
 
 use super::{Blame, Finding, Gate};
-use crate::format::{count, duration, percent};
+use crate::format::{count, duration, percent, percent_beside};
 use crate::load::DELIVERY;
 
 /// How far the sent messages may be from the planned ones.
@@ -21,7 +21,8 @@ pub const PACER_LAG_FLOOR_NS: f64 = 500_000.0;
 pub const LAG_SHARE: f64 = 0.05;
 /// Share of polls or ticks that may be missed.
 pub const MISSED_LIMIT: f64 = 0.01;
-/// Share of a core that the load generator may use. It runs on one thread, so its limit is one core.
+/// Share of a core that the load generator may use, all its threads together: with one thread, which is the rule, its limit is
+/// one core.
 pub const CLIENT_CPU_LIMIT: f64 = 0.70;
 
 /// The achieved rate is the planned one.
@@ -54,7 +55,7 @@ fn offered_rate(cell: &Cell, trial: &Trial) -> Finding {
 pub const PUBLISH_LAG: Gate = Gate {
     name: "publish_lag",
     blame: Blame::Conditions,
-    what: "the publisher's lateness at p99 is below 100 µs or 5 % of the median delivery, whichever is more",
+    what: "the publisher's lateness at p99 is below 100 µs (towards a target 500 µs) or 5 % of the median delivery, whichever is more",
     check: |cell, trial| match cell.workload {
         // Then it is the load generator that publishes, on a core that it shares with its clients.
         Workload::Push(_) if cell.config.target.is_some() => lag(trial, "publish_lag", PACER_LAG_FLOOR_NS),
@@ -124,7 +125,7 @@ fn missed_ticks(cell: &Cell, trial: &Trial) -> Finding {
             "{} of {} due times missed ({}), 1 % is allowed",
             count(trial.missed_ticks),
             count(trial.planned_messages),
-            percent(share)
+            percent_beside(share, MISSED_LIMIT)
         ),
         "lower the rate: one message takes longer to send than the time to the next",
     )
@@ -146,7 +147,7 @@ pub const MISSED_POLLS: Gate = Gate {
                 "{} of {} polls missed ({}), 1 % is allowed",
                 count(trial.missed_polls),
                 count(trial.planned_polls),
-                percent(share)
+                percent_beside(share, MISSED_LIMIT)
             ),
             "poll less often, or with fewer clients: answers take longer than the interval",
         )
@@ -157,7 +158,7 @@ pub const MISSED_POLLS: Gate = Gate {
 pub const CLIENT_CPU: Gate = Gate {
     name: "client_cpu",
     blame: Blame::Measured,
-    what: "the load generator used less than 70 % of the one core that it runs on; in a closed loop this is told, not judged",
+    what: "the load generator used less than 70 % of one core, however many threads it has; in a closed loop this is told, not judged",
     check: |_, trial| {
         let window = trial.ledger.duration_ns(Phase::Steady);
         if window == 0 || trial.client.cpu_ns == 0 {
@@ -173,7 +174,7 @@ pub const CLIENT_CPU: Gate = Gate {
         }
         Finding::judge(
             share < CLIENT_CPU_LIMIT,
-            format!("{} of a core, less than 70 % is allowed", percent(share)),
+            format!("{} of a core, less than 70 % is allowed", percent_beside(share, CLIENT_CPU_LIMIT)),
             "use fewer clients or a lower rate: beyond this the load generator measures itself",
         )
     },

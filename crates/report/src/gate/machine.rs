@@ -1,7 +1,7 @@
 //! Did the machine leave the trial alone?
 
 use super::{Blame, Finding, Gate};
-use crate::format::{percent, plural};
+use crate::format::{percent_beside, plural};
 
 /// Share of CPU time that the hypervisor may take away.
 pub const STEAL_LIMIT: f64 = 0.01;
@@ -15,7 +15,7 @@ pub const STEAL: Gate = Gate {
         let share = trial.machine.steal_fraction;
         Finding::judge(
             share.is_finite() && share <= STEAL_LIMIT,
-            format!("{} stolen, 1 % is allowed", percent(share)),
+            format!("{} stolen, 1 % is allowed", percent_beside(share, STEAL_LIMIT)),
             "run again when the host is quieter, or on a machine of your own",
         )
     },

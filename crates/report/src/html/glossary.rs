@@ -40,7 +40,7 @@ const WORDS: &[(&str, &str)] = &[
     ),
     (
         "private network",
-        "A network namespace with nothing but the trial in it, MTU 1500, whose interface counters must equal the sum of the layers.",
+        "A network namespace with nothing but the trial in it, whose interface counters must equal the sum of the layers.",
     ),
     ("set-up", "From a client's first packet until it can receive: TCP, TLS, request or upgrade."),
 ];

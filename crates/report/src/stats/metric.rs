@@ -358,7 +358,7 @@ fn cpu_us(cpu_ns: u64) -> Option<f64> {
 }
 
 fn accounted(trial: &Trial, pick: fn(&Accounting) -> u64) -> Option<f64> {
-    Some((pick(&trial.accounting) + trial.upload_accounting.as_ref().map_or(0, pick)) as f64)
+    Some(pick(&trial.both_ways()) as f64)
 }
 
 #[cfg(test)]

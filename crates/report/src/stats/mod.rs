@@ -52,7 +52,7 @@ pub fn summarise(plan: &Plan, trials: &[Trial]) -> Vec<CellSummary> {
                 .collect();
             let mut accounting = Accounting::default();
             let all = trials.iter().filter(|trial| trial.cell == cell.index);
-            all.clone().for_each(|trial| accounting.merge(&trial.accounting));
+            all.clone().for_each(|trial| accounting.merge(&trial.both_ways()));
             CellSummary {
                 cell: cell.index,
                 label: cell.label(),

@@ -21,6 +21,8 @@ pub const RESAMPLES: usize = 2000;
 pub const MARGIN: f64 = 0.05;
 /// Pairs of trials that an interval needs at least.
 pub const LEAST_PAIRS: usize = 6;
+/// Fewer resamples than this beyond a quantile do not say where it is.
+const LEAST_BEYOND: f64 = 2.0;
 /// How often a comparison of equals may be called different.
 const ALPHA: f64 = 0.05;
 
@@ -125,14 +127,26 @@ impl Ratio {
         let last = self.deviations.len().checked_sub(1)?;
         let tail = 1.0 - alpha / 2.0;
         let widening = self.correction * student::quantile(tail, self.degrees) / student::normal_quantile(tail);
-        let rank = (alpha / 2.0 * last as f64).floor() as usize;
+        let beyond = alpha / 2.0 * last as f64;
+        let rank = beyond.floor() as usize;
+        let (mut low, mut high) = (self.deviations[rank], self.deviations[last - rank]);
+        if beyond < LEAST_BEYOND {
+            // So far out there are too few resamples to say where it is: at least where it would be by the normal law.
+            let reach = self.spread() * student::normal_quantile(tail);
+            (low, high) = (low.min(-reach), high.max(reach));
+        }
         let mean = self.ratio.ln();
-        Some([mean + widening * self.deviations[rank], mean + widening * self.deviations[last - rank]])
+        Some([mean + widening * low, mean + widening * high])
+    }
+
+    /// The bootstrap's standard deviation of the log ratio.
+    fn spread(&self) -> f64 {
+        (self.deviations.iter().map(|d| d * d).sum::<f64>() / self.deviations.len().max(1) as f64).sqrt()
     }
 
     /// How many bootstrap spreads the ratio lies from 1: the order in which Holm's procedure takes comparisons.
     fn strength(&self) -> f64 {
-        let spread = (self.deviations.iter().map(|d| d * d).sum::<f64>() / self.deviations.len().max(1) as f64).sqrt();
+        let spread = self.spread();
         let log = self.ratio.ln().abs();
         // A metric that is the same to the byte in every trial has no spread.
         if spread < 1e-12 { if log < 1e-12 { 0.0 } else { f64::INFINITY } } else { log / spread }

@@ -99,7 +99,11 @@ pub fn at(cell: &Cell, rate: f64, process: Process, Held { gap_s, wake_s }: Held
             let hold_s = cell.config.hold?.seconds();
             let poll = long_poll::LongPoll { delay_s: 0.0, server_s: 0.0, gap_s, reconnect_s: 0.0, hold_s, wake_s };
             let (mean_s, requests, empty, messages) = match process {
-                Process::Periodic => (poll.periodic_mean_s(rate), poll.periodic_responses_per_s(rate), 0.0, None),
+                Process::Periodic => {
+                    let responses = poll.periodic_responses_per_s(rate);
+                    // One answer a message, if they come so seldom; the others have nothing.
+                    (poll.periodic_mean_s(rate), responses, (1.0 - rate / responses).max(0.0), None)
+                }
                 Process::Poisson => (
                     poll.mean_s(rate) - wake_s,
                     poll.responses_per_s(rate),

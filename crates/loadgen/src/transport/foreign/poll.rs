@@ -15,9 +15,9 @@ use wirecost_wire::find;
 use super::{Finder, filled, quoted, recipe};
 use crate::client::{Connect, Context};
 use crate::session::{Delivery, Session, TransportError};
-use crate::stack::{Answer, Http};
+use crate::stack::{Answer, Exchange, Http};
 use crate::transport::long_poll;
-use crate::transport::rounds::{Exchange, Rounds};
+use crate::transport::rounds::Rounds;
 
 /// A poller of either kind.
 pub(crate) struct Poll {

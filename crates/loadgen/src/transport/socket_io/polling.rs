@@ -3,8 +3,6 @@
 //! (`v4-current.md`, "HTTP long-polling").
 
 use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::Pin;
 use std::time::Duration;
 
 use wirecost_wire::engine_io::{Handshake, POST_ACCEPTED, Packet};
@@ -13,13 +11,10 @@ use super::codec::{Codec, Packets};
 use super::engine::Event;
 use super::route;
 use crate::session::TransportError;
-use crate::stack::{Answer, Http, MAX_BODY_BYTES};
+use crate::stack::{Answer, Exchange, Http, MAX_BODY_BYTES};
 
 /// How much of an unexpected answer an error quotes, characters.
 const QUOTED: usize = 120;
-
-/// A request under way; kept in the transport so that dropping `next` does not cut it off.
-type Exchange = Pin<Box<dyn Future<Output = Result<Answer, TransportError>>>>;
 
 /// A session, or the first part of one, by polling.
 pub(super) struct Polling {
