@@ -17,10 +17,10 @@ use wirecost_probe::clock::now_ns;
 use wirecost_probe::meter::Meter;
 
 use crate::backoff::{BACKOFF_LANE, Backoff};
-use crate::bell::Bell;
+use crate::bell::{Bell, Listen};
 use crate::deadline::Deadline;
 use crate::inbox::Inbox;
-use crate::pacer::{Pacer, Ticker, Ticks};
+use crate::pacer::{Pacer, Ticker, Ticks, Until};
 use crate::publisher::PROBE_MARK;
 use crate::recorder::Recorder;
 use crate::recovery::Recovery;
@@ -249,8 +249,13 @@ pub(crate) async fn live(context: Context, connected: impl FnOnce(Result<(), Str
 async fn drive<S: Connect>(context: Context, connected: impl FnOnce(Result<(), String>)) {
     let begun_ns = now_ns();
     let shared = Rc::clone(&context.shared);
+    let mut closing = shared.closing.listen();
     // What is done once is boxed, so that a client holds no room for it while it lives.
-    let session = match Box::pin(S::connect(&context)).await {
+    let session = tokio::select! { biased;
+        () = &mut closing => return connected(Err("it was to close before it was connected".into())),
+        session = Box::pin(S::connect(&context)) => session,
+    };
+    let session = match session {
         Ok(session) => session,
         Err(error) => {
             shared.recorder.borrow_mut().error(error.to_string());
@@ -261,8 +266,8 @@ async fn drive<S: Connect>(context: Context, connected: impl FnOnce(Result<(), S
     shared.status.connected.fetch_add(1, Relaxed);
     connected(Ok(()));
     let (session, result) = match context.script.outstanding {
-        Some(outstanding) => closed_loop(session, context, outstanding).await,
-        None => open_loop(session, context).await,
+        Some(outstanding) => closed_loop(session, context, &mut closing, outstanding).await,
+        None => open_loop(session, context, &mut closing).await,
     };
     if let Err(error) = result {
         shared.recorder.borrow_mut().error(error.to_string());
@@ -280,7 +285,7 @@ struct Sending {
 }
 
 /// Receives whatever comes; sends on a schedule of its own, if the workload has one.
-async fn open_loop<S: Connect>(mut session: S, mut context: Context) -> (S, Result<(), TransportError>) {
+async fn open_loop<S: Connect>(mut session: S, mut context: Context, closing: &mut Listen) -> (S, Result<(), TransportError>) {
     let shared = Rc::clone(&context.shared);
     let mut inbox = Inbox::new(&context.script.streams(context.number, context.clients));
     let mut begin: Option<Begin> = None;
@@ -290,18 +295,15 @@ async fn open_loop<S: Connect>(mut session: S, mut context: Context) -> (S, Resu
     let (mut told_complete, mut probed) = (false, false);
     let watcher = context.clone();
     let mut starting = Box::pin(async move { watcher.begun().await });
-    let mut closing = shared.closing.listen();
+    // Kept over what arrives meanwhile: the pacer forgets no deadline before its time.
+    let mut due: Option<Until> = None;
     let result = loop {
         let next_due = sending.due_ns.front().copied();
-        let pacer = context.pacer.clone();
-        let due = async move {
-            match next_due {
-                Some(due_ns) => pacer.until(due_ns).await,
-                None => std::future::pending().await,
-            }
-        };
+        if due.as_ref().map(Until::deadline_ns) != next_due {
+            due = next_due.map(|due_ns| context.pacer.until(due_ns));
+        }
         tokio::select! { biased;
-            () = &mut closing => break Ok(()),
+            () = &mut *closing => break Ok(()),
             started = &mut starting, if begin.is_none() => {
                 let Some(started) = started else { break Ok(()) };
                 let wanted = |(stream, _)| context.script.downstream(stream, started.window_to_ns).len() as u64;
@@ -312,7 +314,8 @@ async fn open_loop<S: Connect>(mut session: S, mut context: Context) -> (S, Resu
                 }
                 begin = Some(started);
             }
-            () = due => {
+            () = passed(&mut due) => {
+                due = None;
                 if let Err(error) = send_due(&mut session, &mut context, &mut sending, begin.as_ref()).await {
                     break Err(error);
                 }
@@ -342,7 +345,7 @@ async fn open_loop<S: Connect>(mut session: S, mut context: Context) -> (S, Resu
                             recovery.lost(check, &mut shared.recorder.borrow_mut());
                         }
                         let again = tokio::select! { biased;
-                            () = &mut closing => break Ok(()),
+                            () = &mut *closing => break Ok(()),
                             again = Box::pin(connect_again(&session, &context, come_back)) => again,
                         };
                         let resumes = session.cursor().is_some();
@@ -361,7 +364,11 @@ async fn open_loop<S: Connect>(mut session: S, mut context: Context) -> (S, Resu
             shared.status.complete.fetch_add(1, Relaxed);
         }
     };
+    if result.is_err() && told_complete {
+        shared.status.complete.fetch_sub(1, Relaxed);
+    }
     if let Some(begin) = &begin {
+        shared.recorder.borrow_mut().unsent(&sending.due_ns, begin);
         let streams = inbox.streams().into_iter().map(|(stream, check)| {
             let offsets = context.script.downstream(stream, begin.window_to_ns);
             let missing: Vec<u64> = check.missing(offsets.len() as u64).collect();
@@ -371,6 +378,14 @@ async fn open_loop<S: Connect>(mut session: S, mut context: Context) -> (S, Resu
         settle(&shared, begin, &recovery, streams);
     }
     (session, result)
+}
+
+/// Waits for what is due, if anything is. Safe to cancel.
+async fn passed(due: &mut Option<Until>) {
+    match due {
+        Some(until) => until.await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Whether connections have been cut off on purpose by now.
@@ -435,7 +450,12 @@ async fn send_due<S: Session>(
 }
 
 /// Keeps a stated number of messages on their way; the next leaves when one has come back.
-async fn closed_loop<S: Connect>(mut session: S, context: Context, outstanding: u32) -> (S, Result<(), TransportError>) {
+async fn closed_loop<S: Connect>(
+    mut session: S,
+    context: Context,
+    closing: &mut Listen,
+    outstanding: u32,
+) -> (S, Result<(), TransportError>) {
     let shared = Rc::clone(&context.shared);
     let mut starting = Box::pin({
         let context = context.clone();
@@ -463,7 +483,6 @@ async fn closed_loop<S: Connect>(mut session: S, context: Context, outstanding: 
     // Sequence numbers and due times, the oldest first. What does not come back whole stays here.
     let mut unanswered: VecDeque<(u32, u64)> = VecDeque::new();
     let mut told_complete = false;
-    let mut closing = shared.closing.listen();
     // A message is due when the answer that it waited for has come, and that is when it leaves: one reading of the clock.
     let mut now = now_ns();
     let result = 'life: loop {
@@ -511,9 +530,12 @@ async fn closed_loop<S: Connect>(mut session: S, context: Context, outstanding: 
                     Err(error) => break Err(error),
                 }
             }
-            () = &mut closing => break Ok(()),
+            () = &mut *closing => break Ok(()),
         }
     };
+    if result.is_err() && told_complete {
+        shared.status.complete.fetch_sub(1, Relaxed);
+    }
     settle(&shared, &begin, &Recovery::default(), [(u64::from(sent), unanswered)]);
     (session, result)
 }

@@ -111,6 +111,10 @@ pub struct ClientReport {
     pub sent: u64,
     /// Of these, due in the window.
     pub sent_in_window: u64,
+    /// Messages of the clients' plan that were not sent by the end, all phases.
+    pub unsent: u64,
+    /// Age of those due in the window, ns.
+    pub unsent_age: Histogram,
     /// Due times at which the message before was still being sent.
     pub missed_sends: u64,
     /// How messages left that clients send on a schedule, against the plan.
@@ -154,6 +158,8 @@ impl ClientReport {
         self.missed_polls += other.missed_polls;
         self.sent += other.sent;
         self.sent_in_window += other.sent_in_window;
+        self.unsent += other.unsent;
+        self.unsent_age.merge(&other.unsent_age);
         self.missed_sends += other.missed_sends;
         self.departures.merge(other.departures);
         other.errors.into_iter().for_each(|(text, count)| *self.errors.entry(text).or_default() += count);

@@ -28,9 +28,10 @@ struct Deadlines {
     next_id: Cell<u64>,
     /// An earlier deadline than the one the driver sleeps for was added.
     earlier: Notify,
-    /// How late sleepers were woken, ns; only while the measured window is open.
+    /// How late sleepers were woken for deadlines in the measured window, ns.
     lag: RefCell<Histogram>,
-    recording: Cell<bool>,
+    /// The window, once it is known, ns of the clock.
+    window_ns: Cell<[u64; 2]>,
 }
 
 impl Pacer {
@@ -43,7 +44,7 @@ impl Pacer {
             next_id: Cell::new(0),
             earlier: Notify::new(),
             lag: RefCell::default(),
-            recording: Cell::new(false),
+            window_ns: Cell::default(),
         }));
         tokio::task::spawn_local(pacer.clone().drive(timer));
         Ok(pacer)
@@ -78,9 +79,9 @@ impl Pacer {
         Until { pacer: self.clone(), deadline_ns, id: None }
     }
 
-    /// Records lag from now on, or no longer.
-    pub fn record_lag(&self, on: bool) {
-        self.0.recording.set(on);
+    /// Records the lag of deadlines between these times.
+    pub fn record_lag(&self, window_ns: [u64; 2]) {
+        self.0.window_ns.set(window_ns);
     }
 
     /// The lag recorded so far, ns.
@@ -103,7 +104,8 @@ impl Future for Until {
         let now = now_ns();
         if now >= self.deadline_ns {
             // A deadline that had passed before it was asked for says nothing about the timer.
-            if self.id.is_some() && deadlines.recording.get() {
+            let [from_ns, to_ns] = deadlines.window_ns.get();
+            if self.id.is_some() && (from_ns..to_ns).contains(&self.deadline_ns) {
                 deadlines.lag.borrow_mut().record(now - self.deadline_ns);
             }
             return Poll::Ready(());
@@ -113,20 +115,31 @@ impl Future for Until {
             deadlines.next_id.set(id + 1);
             id
         });
-        if deadlines.wakers.borrow_mut().insert(id, context.waker().clone()).is_none() {
-            let earliest = deadlines.heap.borrow().peek().map(|Reverse((at, _))| *at);
-            deadlines.heap.borrow_mut().push(Reverse((self.deadline_ns, id)));
-            if earliest.is_none_or(|at| self.deadline_ns < at) {
-                deadlines.earlier.notify_one();
-            }
+        let mut wakers = deadlines.wakers.borrow_mut();
+        if let Some(waker) = wakers.get_mut(&id) {
+            waker.clone_from(context.waker());
+            return Poll::Pending;
+        }
+        wakers.insert(id, context.waker().clone());
+        let earliest = deadlines.heap.borrow().peek().map(|Reverse((at, _))| *at);
+        deadlines.heap.borrow_mut().push(Reverse((self.deadline_ns, id)));
+        if earliest.is_none_or(|at| self.deadline_ns < at) {
+            deadlines.earlier.notify_one();
         }
         Poll::Pending
     }
 }
 
+impl Until {
+    /// What is waited for, ns of the clock.
+    pub fn deadline_ns(&self) -> u64 {
+        self.deadline_ns
+    }
+}
+
 impl Drop for Until {
     fn drop(&mut self) {
-        // The heap entry stays until its time and then finds nobody.
+        // The heap entry stays until its time and then finds nobody: who waits beside something else keeps its future.
         if let Some(id) = self.id {
             self.pacer.0.wakers.borrow_mut().remove(&id);
         }
@@ -234,6 +247,19 @@ mod tests {
                 task.await.unwrap();
             }
             assert_eq!(*order.borrow(), [1, 2, 3, 4, 5]);
+        });
+    }
+
+    #[test]
+    fn only_lateness_of_the_window_is_recorded() {
+        local(async {
+            let pacer = Pacer::spawn().unwrap();
+            let start = now_ns();
+            pacer.record_lag([start + 2_000_000, start + 4_000_000]);
+            for n in 1..=5 {
+                pacer.until(start + n * 1_000_000).await;
+            }
+            assert!(pacer.lag().count() <= 2, "of 2 ms and 3 ms");
         });
     }
 

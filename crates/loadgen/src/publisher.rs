@@ -125,6 +125,8 @@ impl Publisher {
                     all.merge(published);
                     error.into_iter().for_each(|text| *errors.entry(text).or_default() += 1);
                 }
+                // What went wrong in a lane's session without ending it, such as a connection that was made anew.
+                shared.recorder.take().errors.into_iter().for_each(|(text, count)| *errors.entry(text).or_default() += count);
                 Ok((all, errors))
             })
         })?;

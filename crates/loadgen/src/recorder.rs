@@ -8,6 +8,8 @@ use std::sync::Arc;
 use wirecost_model::control::Begin;
 use wirecost_model::{Accounting, Envelope, Histogram, Recovery, StreamVerdict};
 
+use wirecost_probe::clock::now_ns;
+
 use crate::inbox::Inbox;
 use crate::status::Status;
 
@@ -97,6 +99,10 @@ pub struct Recorder {
     pub recovery: Recovery,
     /// By text.
     pub errors: BTreeMap<String, u64>,
+    /// Messages of the clients' own plan that were not sent by the end, all phases.
+    pub unsent: u64,
+    /// Age of those that were due in the window, when the books were closed.
+    pub unsent_age: Histogram,
     /// How often a message seemed to arrive before it was sent.
     pub negative: u64,
 }
@@ -144,6 +150,17 @@ impl Recorder {
     /// A message of the plan never came: it counts with its age, so that dropping cannot improve a percentile.
     pub fn undelivered(&mut self, due_ns: u64, now_ns: u64) {
         self.latency(due_ns, None, now_ns);
+    }
+
+    /// A client had no time left for these: they are part of the plan, and count with their age like what was sent and never came.
+    pub fn unsent<'a>(&mut self, due_ns: impl IntoIterator<Item = &'a u64>, begin: &Begin) {
+        let now_ns = now_ns().max(begin.start_ns + begin.window_to_ns);
+        for &due_ns in due_ns {
+            self.unsent += 1;
+            if begin.in_window(due_ns) {
+                self.unsent_age.record(now_ns - due_ns);
+            }
+        }
     }
 
     fn latency(&mut self, due_ns: u64, sent_ns: Option<u64>, received_ns: u64) {

@@ -35,6 +35,10 @@ impl Recovery {
     /// The session is gone.
     pub fn lost(&mut self, check: &StreamCheck, recorder: &mut Recorder) {
         recorder.recovery.interrupted += 1;
+        // A session that died before its first message leaves nothing between it and the one before.
+        if let Some(gap) = self.gaps.last_mut().filter(|gap| !gap.has_first) {
+            gap.sequences.end = check.next();
+        }
         let sequences = check.next()..u64::MAX;
         self.gaps.push(Gap { sequences, back_ns: None, resumes: false, has_first: false, is_live: false });
     }
@@ -112,5 +116,13 @@ mod tests {
         assert_eq!(recovery.message(&message(12, 4200), 4300, Some(&begin), &mut recorder), 0);
         assert!(recovery.excuses(10) && !recovery.excuses(11));
         assert_eq!((recorder.recovery.reconnected, recorder.recovery.recovered), (2, 1));
+
+        // One that dies before its first message, and another: what is lost after that is nobody's excuse.
+        recovery.lost(&check_up_to(13), &mut recorder);
+        recovery.back(5000, true, &mut recorder);
+        recovery.lost(&check_up_to(13), &mut recorder);
+        recovery.back(6000, true, &mut recorder);
+        assert_eq!(recovery.message(&message(14, 6100), 6200, Some(&begin), &mut recorder), 1);
+        assert!(recovery.excuses(13) && !recovery.excuses(14) && !recovery.excuses(20));
     }
 }

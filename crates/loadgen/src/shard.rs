@@ -99,7 +99,7 @@ async fn clients(
                 shared.recorder.borrow_mut().begin(begin);
                 let uplink = plan.script.uplink.as_ref();
                 *shared.departures.borrow_mut() = uplink.map(|up| DepartureWatch::new(begin, &up.arrivals, up.rate, here));
-                pacer.record_lag(true);
+                pacer.record_lag([begin.start_ns + begin.window_from_ns, begin.start_ns + begin.window_to_ns]);
                 break;
             }
             Stage::Closing => break,
@@ -131,6 +131,8 @@ async fn clients(
         missed_polls: ticks.missed,
         sent: shared.sent.get(),
         sent_in_window: shared.sent_in_window.get(),
+        unsent: recorder.unsent,
+        unsent_age: recorder.unsent_age,
         missed_sends: shared.missed_sends.get(),
         departures: shared.departures.take().map(DepartureWatch::seen).unwrap_or_default(),
         errors: recorder.errors,

@@ -7,6 +7,7 @@
 pub mod connection;
 pub mod headers;
 pub mod lean;
+mod patience;
 pub mod standard;
 mod watchdog;
 
@@ -207,7 +208,7 @@ impl WebSocket {
     pub async fn flush(&mut self) -> Result<(), TransportError> {
         poll_fn(|context| match self {
             WebSocket::Standard(socket) => socket.poll_flush(context),
-            WebSocket::Lean(socket) => socket.poll_flush(context).map_err(TransportError::Io),
+            WebSocket::Lean(socket) => socket.poll_sent(context),
         })
         .await
     }

@@ -2,7 +2,8 @@
 //! is two locks and a clock read; this one is set once and looked at only when it rings, which is when it
 //! finds out whether the exchange that it sees is still the one that was there when it was set.
 //!
-//! The price: an exchange is given up after its limit at the earliest and twice that at the latest.
+//! The price: an exchange is given up after its limit at the earliest and after twice that at the latest; later still if the timer was
+//! set for an exchange with a longer limit.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;

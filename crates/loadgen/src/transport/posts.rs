@@ -123,6 +123,8 @@ impl<D: Downlink> Session for HttpSession<D> {
     }
 
     async fn close(mut self) {
+        // What the drain left no time for is not sent any more: on every other transport it would be too late, too.
+        self.posts.waiting.clear();
         while self.posts.under_way() > 0 {
             if self.posts.next().await.is_err() {
                 break;

@@ -101,6 +101,14 @@ fn check_workload(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)) 
         Workload::Echo(echo) => {
             if echo.outstanding == 0 || echo.outstanding > 1024 {
                 report(&at("outstanding"), format!("{} messages outstanding; between 1 and 1024 are possible", echo.outstanding));
+            } else if echo.outstanding > 1 && u64::from(echo.outstanding) * echo.payload.0 > MOST_OUTSTANDING_BYTES {
+                report(
+                    &at("outstanding"),
+                    format!(
+                        "{} messages of {} outstanding; more than 128KiB may not fit into a connection, and both ends would wait for each other to read",
+                        echo.outstanding, echo.payload
+                    ),
+                );
             }
             None
         }
@@ -112,6 +120,10 @@ fn check_workload(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)) 
         report(&at(parameter), format!("{rate} sends less than one message in a window of {}", scenario.trial.measure));
     }
 }
+
+/// Most bytes of a closed loop that one client keeps on their way, if they are more than one message: what the buffers of one
+/// connection hold in any case, so that neither end has to read before it can write.
+const MOST_OUTSTANDING_BYTES: u64 = 128 << 10;
 
 /// Rooms that one client may be in; the server lets a client listen to no more.
 const MOST_JOINS: u32 = 64;

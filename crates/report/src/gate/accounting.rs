@@ -99,8 +99,8 @@ pub const ERRORS: Gate = Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wirecost_model::Accounting;
     use crate::gate::tests::{finding, outcome};
+    use wirecost_model::Accounting;
     use wirecost_model::record::GateOutcome::{Failed, Passed};
 
     #[test]

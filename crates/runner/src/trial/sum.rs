@@ -195,7 +195,7 @@ impl Sum<'_> {
         let received = Accounting { lost_reported: self.report.overrun, ..self.clients.accounting };
         let uploaded = || {
             let mut uploaded = self.report.upload_accounting;
-            uploaded.expected = self.clients.sent;
+            uploaded.expected = self.clients.sent + self.clients.unsent;
             uploaded.lost = uploaded.expected.saturating_sub(uploaded.delivered);
             uploaded
         };
@@ -210,7 +210,10 @@ impl Sum<'_> {
     fn histograms(&mut self) -> (Tagged, u64) {
         let window_ns = self.begin.window_to_ns - self.begin.window_from_ns;
         let mut tagged = Tagged::new();
-        let (upload, upload_service) = (std::mem::take(&mut self.report.upload), std::mem::take(&mut self.report.upload_service));
+        let (mut upload, upload_service) =
+            (std::mem::take(&mut self.report.upload), std::mem::take(&mut self.report.upload_service));
+        // What the clients did not get to send. Of what they sent and the server never had, only the number is known.
+        upload.merge(&self.clients.unsent_age);
         if self.script.uplink.is_some() && !self.script.subscribe {
             tagged.insert("delivery".into(), vec![upload]);
             tagged.insert("service".into(), vec![upload_service]);

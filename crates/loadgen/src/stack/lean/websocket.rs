@@ -30,6 +30,7 @@ use wirecost_probe::meter::Meter;
 use wirecost_wire::websocket::close;
 
 use super::super::connection::{Connection, Stages, open};
+use super::super::patience::Patience;
 use super::super::{ANSWER_TIMEOUT, Message};
 use super::frame::{Decoder, Event, Opcode, close_payload, encode, is_utf8};
 use super::input::Input;
@@ -51,6 +52,7 @@ pub(crate) struct WebSocket {
     /// Frames, of which `written` bytes are on their way. What a dropped future left here goes out with the next one.
     output: Vec<u8>,
     written: usize,
+    patience: Patience,
     masks: Rng,
     /// A close frame was sent or is in `output`: nothing may follow it.
     closing: bool,
@@ -98,7 +100,17 @@ impl WebSocket {
         // counts is their cost on the wire and at the server: a fast generator, seeded by the system.
         let masks = Rng::new(RandomState::new().hash_one(0u8), 0);
         let decoder = Decoder::default();
-        Ok(WebSocket { stream, input, decoder, output, written: 0, masks, closing: false, ended: false })
+        Ok(WebSocket {
+            stream,
+            input,
+            decoder,
+            output,
+            written: 0,
+            patience: Patience::default(),
+            masks,
+            closing: false,
+            ended: false,
+        })
     }
 
     fn queue(&mut self, opcode: Opcode, payload: &[u8]) {
@@ -118,7 +130,13 @@ impl WebSocket {
         if let Some((frame, payload)) = message.take() {
             self.feed(frame, payload)?;
         }
-        self.poll_flush(context).map_err(TransportError::Io)
+        self.poll_sent(context)
+    }
+
+    /// Writes everything that waits; a server that takes nothing any more is an error in time. Safe to cancel, if it is done again.
+    pub fn poll_sent(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        let polled = self.poll_flush(context);
+        self.patience.bound(context, polled, TransportError::Io)
     }
 
     /// Takes one message, which goes out with the next flush, or while the next message is awaited.
@@ -134,8 +152,7 @@ impl WebSocket {
         Ok(())
     }
 
-    /// Writes everything that waits. Safe to cancel, if it is done again.
-    pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         ready!(self.poll_write(context))?;
         Pin::new(&mut self.stream).poll_flush(context)
     }

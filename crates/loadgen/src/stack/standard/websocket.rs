@@ -1,13 +1,11 @@
 //! WebSocket by tokio-tungstenite, on a metered connection of our own.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use tokio::time::{Sleep, sleep};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
@@ -17,6 +15,7 @@ use wirecost_model::scenario::Frame;
 use wirecost_probe::meter::Meter;
 
 use super::super::connection::{Connection, Stages, open};
+use super::super::patience::Patience;
 use super::super::{ANSWER_TIMEOUT, Message, headers};
 use crate::session::TransportError;
 use crate::target::Target;
@@ -30,8 +29,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A connected WebSocket.
 pub(crate) struct WebSocket {
     socket: WebSocketStream<Connection>,
-    /// While the server takes nothing: until when that may be.
-    waiting: Option<Pin<Box<Sleep>>>,
+    patience: Patience,
     /// What is to be said at the end if the server has broken the rules: the library leaves that to us.
     farewell: Option<CloseCode>,
 }
@@ -62,6 +60,11 @@ impl WebSocket {
         meter: Arc<Meter>,
         stages: &mut Stages,
     ) -> Result<WebSocket, TransportError> {
+        let timed_out = |_| TransportError::Timeout(ANSWER_TIMEOUT.as_secs());
+        tokio::time::timeout(ANSWER_TIMEOUT, WebSocket::upgrade(target, path, meter, stages)).await.map_err(timed_out)?
+    }
+
+    async fn upgrade(target: &Target, path: &str, meter: Arc<Meter>, stages: &mut Stages) -> Result<WebSocket, TransportError> {
         let tls = target.tls().map_err(|e| TransportError::Websocket(e.to_string()))?;
         let scheme = if tls.is_some() { "wss" } else { "ws" };
         let connection = open(target, tls, meter, stages).await?;
@@ -71,7 +74,7 @@ impl WebSocket {
         }
         let config = WebSocketConfig::default().read_buffer_size(BUFFER_BYTES).write_buffer_size(0);
         let (socket, _) = tokio_tungstenite::client_async_with_config(request, connection, Some(config)).await.map_err(failed)?;
-        Ok(WebSocket { socket, waiting: None, farewell: None })
+        Ok(WebSocket { socket, patience: Patience::default(), farewell: None })
     }
 
     /// Sends what `message` still has, in one frame. A server that reads nothing any more is an error in time.
@@ -92,7 +95,7 @@ impl WebSocket {
     /// Waits until there is room for one message.
     pub fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         let polled = self.socket.poll_ready_unpin(context);
-        self.in_time(context, polled)
+        self.patience.bound(context, polled, failed)
     }
 
     /// Takes one message, for which there is room; it is out after the next flush at the latest.
@@ -109,17 +112,7 @@ impl WebSocket {
     /// Gets out what was taken.
     pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         let polled = self.socket.poll_flush_unpin(context);
-        self.in_time(context, polled)
-    }
-
-    /// Bounds how long sending waits. The clock is only asked when there is something to wait for, which is seldom.
-    fn in_time(&mut self, context: &mut Context<'_>, polled: Poll<Result<(), Error>>) -> Poll<Result<(), TransportError>> {
-        if let Poll::Ready(sent) = polled {
-            self.waiting = None;
-            return Poll::Ready(sent.map_err(failed));
-        }
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(ANSWER_TIMEOUT)));
-        waiting.as_mut().poll(context).map(|()| Err(TransportError::Timeout(ANSWER_TIMEOUT.as_secs())))
+        self.patience.bound(context, polled, failed)
     }
 
     /// The next message. Pings are answered by the library.

@@ -19,6 +19,8 @@ const LONGEST_LINE_BYTES: usize = 8 << 20;
 pub(crate) struct Stream {
     stream: lean::http::ByteStream,
     received: BytesMut,
+    /// How much of it is known to have no end of a line.
+    scanned_bytes: usize,
     /// Of an event stream.
     events: Option<Parser>,
     finder: Finder,
@@ -32,12 +34,19 @@ impl Stream {
             let event = parser.next_event(&mut self.received).map_err(|e| TransportError::Malformed(e.to_string()))?;
             return Ok(event.map(|event| event.data));
         }
-        match self.received.iter().position(|&byte| byte == b'\n') {
-            Some(end) => Ok(Some(self.received.split_to(end + 1).freeze())),
+        let unseen = &self.received[self.scanned_bytes..];
+        match unseen.iter().position(|&byte| byte == b'\n') {
+            Some(end) => {
+                let end = std::mem::take(&mut self.scanned_bytes) + end;
+                Ok(Some(self.received.split_to(end + 1).freeze()))
+            }
             None if self.received.len() > LONGEST_LINE_BYTES => {
                 Err(TransportError::Malformed(format!("no end of a line within {LONGEST_LINE_BYTES} bytes")))
             }
-            None => Ok(None),
+            None => {
+                self.scanned_bytes = self.received.len();
+                Ok(None)
+            }
         }
     }
 }
@@ -75,6 +84,7 @@ impl Connect for Stream {
         Ok(Stream {
             stream,
             received: BytesMut::new(),
+            scanned_bytes: 0,
             events: is_events.then(|| Parser::new(Limits::default())),
             finder: Finder::new(Rc::clone(&recipe)),
             ready: VecDeque::new(),
