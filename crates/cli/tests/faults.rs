@@ -115,6 +115,25 @@ fn a_delay_costs_time_and_nothing_else() {
     }
 }
 
+/// More than one client can send one after the other in the time there is: what the plan has and nobody sent is lost, to the last
+/// message, and no transport is given more time than another.
+#[test]
+fn what_a_client_did_not_get_to_send_is_lost() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let file = dir.path().join("scenario.yaml");
+    let text = "name: overload\nquestion: Is it seen?\nworkload: { upload: { rate: 100k/s, arrivals: periodic } }\nclients: 1\n\
+                trial: { warmup: 100ms, measure: 300ms, drain: 100ms }\ntrials: 1\ndefaults: { stack: lean }\narms: [sse]\n";
+    std::fs::write(&file, text).expect("written");
+    let output = wirecost(dir.path(), &["run", "--no-calibrate", "--quiet", "--no-repeat"], Some(&file));
+    assert_eq!(output.status.code(), Some(100), "{output:?}");
+    let folder = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    let json = std::fs::read_to_string(folder.join("record.json")).expect("a record");
+    let record: Record = serde_json::from_str(&json).expect("a record of this version");
+    let account = record.trials[0].accounting;
+    assert_eq!(account.expected, 40_000, "100 per ms for 400 ms");
+    assert!(account.lost > 0 && account.delivered + account.lost == account.expected, "{account:?}");
+}
+
 #[test]
 fn faults_that_cannot_be_are_refused_at_their_place() {
     let dir = tempfile::tempdir().unwrap();

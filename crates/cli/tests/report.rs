@@ -92,6 +92,24 @@ fn a_record_gives_the_same_bytes_wherever_it_is_read() {
     assert!(one == written(record.parent().unwrap(), &[name, name], &there, "html"), "two records are not the same twice");
 }
 
+/// As a shell writes out `results/*`: the list that lies beside the records is none.
+#[test]
+fn all_that_lies_in_a_folder_of_records_is_one_document_for_a_build_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let records = records(dir.path());
+    assert!(report(&[], &[&records[0]]).status.success());
+    let list = dir.path().join("index.html");
+    let output = report(&["--format", "junit"], &[&records[0], &records[1], &list]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!((text.matches("<?xml").count(), text.matches("<testsuite ").count()), (1, 4));
+    let output = report(&["--format", "csv"], &[&records[0], &records[1], &list]);
+    assert!(String::from_utf8(output.stdout).unwrap().starts_with("record,cell,arm,"));
+    let none = report(&[], &[&list]);
+    assert_eq!(none.status.code(), Some(66));
+    assert!(String::from_utf8_lossy(&none.stderr).contains("there are no records"));
+}
+
 #[test]
 fn a_folder_without_a_record_is_66_and_says_what_is_missing() {
     let dir = tempfile::tempdir().unwrap();

@@ -154,6 +154,11 @@ mod tests {
             (threshold.arm.as_deref(), threshold.metric.as_str(), threshold.value),
             (Some("tls 1.3"), "delivery.p99", 5e7)
         );
+        let yaml = yaml.replace("websocket]", "{ websocket: { name: tls 1 } }]");
+        let both = crate::scenario::load(&yaml).expect("valid").scenario;
+        for (text, arm) in [("tls 1.3.lost == 0", "tls 1.3"), ("tls 1.lost == 0", "tls 1")] {
+            assert_eq!(Threshold::parse(text, &both).expect("valid").arm.as_deref(), Some(arm));
+        }
         assert_eq!(threshold.opposite().comparison, Comparison::AtLeast);
         assert_eq!(Threshold::parse("lost != 0", &scenario).expect("valid").arm, None);
         for wrong in

@@ -280,6 +280,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_share_shows_on_which_side_of_its_limit_it_is() {
+        for (share, limit, shown) in [
+            (0.0104, 0.01, "1.04 %"),
+            (0.01, 0.01, "1.0 %"),
+            (0.02, 0.01, "2.0 %"),
+            (0.698, 0.7, "69.8 %"),
+            (0.050_003, 0.05, "5.0003 %"),
+        ] {
+            assert_eq!(percent_beside(share, limit), shown);
+        }
+    }
+
+    #[test]
     fn three_digits_and_no_more() {
         for (value, text) in [
             (0.0, "0"),

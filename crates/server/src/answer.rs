@@ -137,7 +137,7 @@ impl From<HubError> for Refusal {
     fn from(error: HubError) -> Refusal {
         let status = match error {
             HubError::BadName | HubError::BadCursors(_) | HubError::BadRooms | HubError::NotUtf8 => StatusCode::BAD_REQUEST,
-            HubError::TooManyRooms(_) => StatusCode::SERVICE_UNAVAILABLE,
+            HubError::TooManyRooms(_) | HubError::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         Refusal::new(status, error.to_string())
     }

@@ -27,7 +27,7 @@ pub mod room;
 pub mod waiters;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 pub use message::Message;
@@ -51,13 +51,16 @@ pub struct HubOptions {
     pub ring_messages: usize,
     /// Bytes of payload that a room keeps; the newest message is kept whatever its size.
     pub ring_bytes: usize,
+    /// Bytes of payload that all rooms keep together. While there are more, a room that is published in keeps the newest message
+    /// only; at twice as much nothing can be published. Clients may make up rooms.
+    pub total_bytes: usize,
     /// Rooms at one time.
     pub max_rooms: usize,
 }
 
 impl Default for HubOptions {
     fn default() -> Self {
-        HubOptions { ring_messages: 4096, ring_bytes: 16 << 20, max_rooms: 1 << 16 }
+        HubOptions { ring_messages: 4096, ring_bytes: 16 << 20, total_bytes: 1 << 30, max_rooms: 1 << 16 }
     }
 }
 
@@ -76,6 +79,9 @@ pub enum HubError {
     /// Too many rooms for one reader.
     #[error("a client listens to {MAX_ROOMS_OF_READER} rooms at most, to each once")]
     BadRooms,
+    /// The rooms keep as much as they may.
+    #[error("the rooms hold {0} bytes already")]
+    Full(usize),
     /// Messages are text: most transports can carry nothing else unchanged.
     #[error("a message must be UTF-8")]
     NotUtf8,
@@ -87,12 +93,14 @@ pub struct Hub {
     options: HubOptions,
     rooms: RwLock<HashMap<Box<str>, Arc<Room>>>,
     closed: AtomicBool,
+    /// Bytes of payload in all rings.
+    held_bytes: Arc<AtomicUsize>,
 }
 
 impl Hub {
     /// A hub without rooms.
     pub fn new(options: HubOptions) -> Arc<Hub> {
-        Arc::new(Hub { options, rooms: RwLock::default(), closed: AtomicBool::new(false) })
+        Arc::new(Hub { options, rooms: RwLock::default(), closed: AtomicBool::new(false), held_bytes: Arc::default() })
     }
 
     /// The room of that name, which is made if there is none.
@@ -108,7 +116,7 @@ impl Hub {
         if !rooms.contains_key(name) && rooms.len() >= self.options.max_rooms {
             return Err(HubError::TooManyRooms(rooms.len()));
         }
-        let room = rooms.entry(name.into()).or_insert_with(|| Arc::new(Room::new(name, self.options)));
+        let room = rooms.entry(name.into()).or_insert_with(|| Arc::new(Room::new(name, self.options, &self.held_bytes)));
         if self.closed.load(Ordering::SeqCst) {
             room.close().wake();
         }

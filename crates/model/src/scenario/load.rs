@@ -417,6 +417,19 @@ mod tests {
     }
 
     #[test]
+    fn what_no_arm_takes_is_refused_where_it_stands() {
+        let yaml = format!("{GOOD}  \n") + "defaults: { name: x, hold: 10m, gap: 5ms }\n";
+        let found = problems(&yaml);
+        for part in ["a name is one arm's", "a hold of 600s", "no arm takes `hold`", "no arm takes `gap`"] {
+            assert_eq!(found.iter().filter(|problem| problem.contains(part)).count(), 1, "{part}: {found:#?}");
+        }
+        let arms = yaml.replace("[sse, websocket]", "[short_poll, long_poll]");
+        assert_eq!(problems(&arms).len(), 2, "the name and the hold: {:#?}", problems(&arms));
+        let swept = problems(&(format!("{GOOD}  \n") + "axes: { interval: [100ms, 1s] }\n"));
+        assert!(swept.len() == 1 && swept[0].ends_with("no arm takes `interval`, so there is nothing to sweep"), "{swept:#?}");
+    }
+
+    #[test]
     fn a_missing_field_is_told_once() {
         assert_eq!(problems("name: a\nworkload: { idle: {} }\narms: [sse]\n"), ["1:1: `question` is missing"]);
     }

@@ -219,6 +219,23 @@ mod tests {
     }
 
     #[test]
+    fn far_out_an_interval_is_at_least_the_normal_laws() {
+        let mut rng = Rng::new(44, 0);
+        for n in [6, 30] {
+            let ratio = of_pairs(&pairs(1.0, 0.2, n, &mut rng), &mut Rng::new(1, 1)).unwrap();
+            for comparisons in [1.0, 50.0, 400.0, 10_000.0] {
+                let alpha = ALPHA / comparisons;
+                let [low, high] = ratio.log_interval(alpha).unwrap();
+                let normal = ratio.spread() * student::normal_quantile(1.0 - alpha / 2.0);
+                let centre = ratio.ratio.ln();
+                // Where the resamples tell, they are followed; they may be a little narrower.
+                let least = if comparisons > 50.0 { 1.0 } else { 0.8 };
+                assert!(centre - low >= least * normal && high - centre >= least * normal, "{n}, {comparisons}");
+            }
+        }
+    }
+
+    #[test]
     fn equals_of_two_runs_are_rarely_called_different_even_if_they_do_not_spread_alike() {
         let mut rng = Rng::new(43, 0);
         for (n, m, spreads) in [(6, 6, [0.2, 0.2]), (6, 10, [0.3, 0.1])] {

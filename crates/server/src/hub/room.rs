@@ -3,6 +3,7 @@
 //! Waiting is here only as far as it must be atomic with reading; the future is [`super::reader`].
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
@@ -56,6 +57,8 @@ impl Batch {
 pub struct Room {
     name: Box<str>,
     options: HubOptions,
+    /// Bytes of payload in the rings of all rooms of the hub.
+    held_bytes: Arc<AtomicUsize>,
     state: Mutex<State>,
 }
 
@@ -70,8 +73,8 @@ struct State {
 }
 
 impl Room {
-    pub(super) fn new(name: &str, options: HubOptions) -> Room {
-        Room { name: name.into(), options, state: Mutex::default() }
+    pub(super) fn new(name: &str, options: HubOptions, held_bytes: &Arc<AtomicUsize>) -> Room {
+        Room { name: name.into(), options, held_bytes: Arc::clone(held_bytes), state: Mutex::default() }
     }
 
     /// Its name.
@@ -85,7 +88,7 @@ impl Room {
     /// After [`super::Hub::close`] nothing is added.
     ///
     /// # Errors
-    /// [`HubError::NotUtf8`].
+    /// [`HubError::NotUtf8`], [`HubError::Full`].
     pub fn publish(&self, payload: Bytes) -> Result<Wakes, HubError> {
         if std::str::from_utf8(&payload).is_err() {
             return Err(HubError::NotUtf8);
@@ -94,15 +97,21 @@ impl Room {
         if state.closed {
             return Ok(Wakes::default());
         }
+        let HubOptions { ring_messages, ring_bytes, total_bytes, .. } = self.options;
+        if self.held_bytes.load(Relaxed) > total_bytes.saturating_mul(2) {
+            return Err(HubError::Full(self.held_bytes.load(Relaxed)));
+        }
+        let mut held_bytes = self.held_bytes.fetch_add(payload.len(), Relaxed) + payload.len();
         state.ring_bytes += payload.len();
         let id = state.next;
         state.ring.push_back(Arc::new(Message::new(id, payload)));
         state.next += 1;
-        while state.ring.len() > self.options.ring_messages.max(1)
-            || (state.ring_bytes > self.options.ring_bytes && state.ring.len() > 1)
+        while state.ring.len() > ring_messages.max(1)
+            || ((state.ring_bytes > ring_bytes || held_bytes > total_bytes) && state.ring.len() > 1)
         {
             let oldest = state.ring.pop_front().map_or(0, |message| message.payload.len());
             state.ring_bytes -= oldest;
+            held_bytes = self.held_bytes.fetch_sub(oldest, Relaxed) - oldest;
         }
         Ok(state.waiters.take())
     }
@@ -196,7 +205,7 @@ mod tests {
     use super::*;
 
     fn room(ring_messages: usize, ring_bytes: usize) -> Room {
-        Room::new("r", HubOptions { ring_messages, ring_bytes, max_rooms: 1 })
+        Room::new("r", HubOptions { ring_messages, ring_bytes, ..HubOptions::default() }, &Arc::default())
     }
 
     #[test]
@@ -225,6 +234,21 @@ mod tests {
         room.publish(Bytes::from_static(b"x")).unwrap().wake();
         let batch = room.read(0, Limit::default());
         assert_eq!((batch.messages.len(), batch.lost, room.overrun()), (1, 1, 1));
+    }
+
+    #[test]
+    fn all_rooms_together_keep_no_more_than_they_may() {
+        let options = HubOptions { total_bytes: 100, ..HubOptions::default() };
+        let hub = crate::hub::Hub::new(options);
+        let message = || Bytes::from(vec![b'a'; 30]);
+        let first = hub.room("first").unwrap();
+        (0..5).for_each(|_| first.publish(message()).unwrap().wake());
+        assert_eq!(first.read(0, Limit::default()).messages.len(), 3, "90 of 100 bytes");
+        // Others keep their newest, and at twice as much there is an end.
+        let others: Vec<_> = (0..20).map(|n| hub.room(&format!("r{n}")).unwrap().publish(message())).collect();
+        assert_eq!(others.iter().filter(|published| published.is_ok()).count(), 4);
+        assert!(matches!(others[4], Err(HubError::Full(210))), "{:?}", others[4]);
+        assert_eq!(first.read(2, Limit::default()).messages.len(), 3);
     }
 
     proptest! {
