@@ -52,7 +52,7 @@ complete -c wirecost -n "__fish_wirecost_using_subcommand run" -l live -d 'Serve
 complete -c wirecost -n "__fish_wirecost_using_subcommand run" -l alias -d 'A short word for this machine in the record\'s name' -r
 complete -c wirecost -n "__fish_wirecost_using_subcommand run" -l resume -d 'Finish the newest unfinished run of the same plan'
 complete -c wirecost -n "__fish_wirecost_using_subcommand run" -l dry-run -d 'Show the plan and start nothing'
-complete -c wirecost -n "__fish_wirecost_using_subcommand run" -l verify -d 'One short trial of each cell, to see that everything works; the numbers mean nothing'
+complete -c wirecost -n "__fish_wirecost_using_subcommand run" -l verify -d 'One short trial of each cell, to see that everything works; the numbers mean nothing, and no condition is judged'
 complete -c wirecost -n "__fish_wirecost_using_subcommand run" -s q -l quiet -d 'Only errors and the path of the record'
 complete -c wirecost -n "__fish_wirecost_using_subcommand run" -l json -d 'The record as JSON on stdout instead of the table'
 complete -c wirecost -n "__fish_wirecost_using_subcommand run" -l no-color -d 'No colours (also NO_COLOR, TERM=dumb)'

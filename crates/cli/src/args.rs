@@ -94,7 +94,7 @@ pub struct RunArgs {
     /// Show the plan and start nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// One short trial of each cell, to see that everything works; the numbers mean nothing
+    /// One short trial of each cell, to see that everything works; the numbers mean nothing, and no condition is judged
     #[arg(long, conflicts_with = "trials")]
     pub verify: bool,
     /// Only errors and the path of the record

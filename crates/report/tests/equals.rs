@@ -1,5 +1,5 @@
-//! What the statistics make of equals, and of a difference that was put in, with trials that were really measured: those of the
-//! committed record. Each simulated arm is drawn, trial by trial and with replacement, from the trials of one recorded arm, so
+//! What the statistics make of equals, and of a difference that was put in, with trials that were really measured: those of a
+//! committed record, the first by name. Each simulated arm is drawn, trial by trial and with replacement, from the trials of one recorded arm, so
 //! that two of them differ by nothing but what that machine did from trial to trial. Seeded: every run draws the same.
 
 use std::collections::BTreeMap;

@@ -113,8 +113,10 @@ fn is_there(program: &str, dir: &Path) -> bool {
     std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
+/// Files that the load generator has open: one a connection, and towards a target another, of the books.
 fn descriptors(cell: &Cell) -> u64 {
-    u64::from(cell.clients) + SPARE_DESCRIPTORS
+    let each = if cell.config.target.is_some() { 2 } else { 1 };
+    u64::from(cell.clients) * each + SPARE_DESCRIPTORS
 }
 
 /// The last core for the server, which has one thread for everything, and the others for the load generator;
