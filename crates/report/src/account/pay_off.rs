@@ -169,10 +169,13 @@ pub fn sentences(record: &Record, group: &Group) -> Vec<String> {
         });
         let begin = match answers[0].0 {
             PayOff::FromTheFirst | PayOff::After(_) => "has paid for itself ",
-            PayOff::Never => "pays for itself ",
+            PayOff::Never => "",
             PayOff::Untold => "may or may not pay for itself: ",
         };
-        let answers: Vec<String> = answers.iter().map(|(pay_off, names)| pay_off.words(&format::list(names))).collect();
+        let mut answers: Vec<String> = answers.iter().map(|(pay_off, names)| pay_off.words(&format::list(names))).collect();
+        if begin.is_empty() {
+            answers[0] = answers[0].replacen("never", "never pays for itself", 1);
+        }
         // Names are lists of their own, so the answers are kept apart by semicolons.
         sentences.push(format!(
             "{}'s handshake {begin}{}.",
