@@ -21,6 +21,15 @@ pub struct Limit {
     pub bytes: usize,
 }
 
+impl Limit {
+    /// What is left of it after a batch; `None` if that is nothing.
+    pub fn after(self, batch: &Batch) -> Option<Limit> {
+        let messages = self.messages.saturating_sub(batch.messages.len());
+        let bytes = self.bytes.saturating_sub(batch.payload_bytes() as usize);
+        (messages > 0 && bytes > 0).then_some(Limit { messages, bytes })
+    }
+}
+
 impl Default for Limit {
     fn default() -> Self {
         Limit { messages: 10_000, bytes: 8 << 20 }
@@ -234,6 +243,16 @@ mod tests {
         room.publish(Bytes::from_static(b"x")).unwrap().wake();
         let batch = room.read(0, Limit::default());
         assert_eq!((batch.messages.len(), batch.lost, room.overrun()), (1, 1, 1));
+    }
+
+    #[test]
+    fn a_limit_for_several_rooms_is_spent_by_what_each_gave() {
+        let room = room(10, 1000);
+        (0..3).for_each(|_| room.publish(Bytes::from_static(b"abcd")).unwrap().wake());
+        let left = |limit: Limit| limit.after(&room.read(0, limit)).map(|left| (left.messages, left.bytes));
+        assert_eq!(left(Limit { messages: 5, bytes: 100 }), Some((2, 88)));
+        assert_eq!(left(Limit { messages: 3, bytes: 100 }), None);
+        assert_eq!(left(Limit { messages: 5, bytes: 3 }), None, "one message, whatever its size");
     }
 
     #[test]

@@ -130,10 +130,11 @@ impl Namespaces {
         }
     }
 
-    /// Takes what the rooms have.
+    /// Takes what the rooms of all namespaces have, up to a limit for them together.
     pub fn poll_rooms(&mut self, cx: &mut TaskContext<'_>, limit: Limit, to: &mut Vec<Outgoing>) {
+        let mut limit = Some(limit);
         for Socket { namespace, rooms, .. } in &mut self.sockets {
-            rooms.poll(cx, limit, namespace, to);
+            rooms.poll(cx, &mut limit, namespace, to);
         }
     }
 

@@ -77,15 +77,20 @@ impl Rooms {
     }
 
     /// Takes what there is for a socket of `namespace`; registers with the rooms that have nothing.
-    pub fn poll(&mut self, cx: &mut TaskContext<'_>, limit: Limit, namespace: &str, to: &mut Vec<Outgoing>) {
+    pub fn poll(&mut self, cx: &mut TaskContext<'_>, limit: &mut Option<Limit>, namespace: &str, to: &mut Vec<Outgoing>) {
         let count = self.subscriptions.len();
         self.first = self.first.wrapping_add(1);
         let mut ended = false;
         for at in 0..count {
+            // Whoever has taken that much comes again, and then it is another room's turn to be first.
+            let Some(left) = *limit else { break };
             let Subscription { reader, shape, .. } = &mut self.subscriptions[self.first.wrapping_add(at) % count];
-            match reader.poll_next(cx, limit) {
+            match reader.poll_next(cx, left) {
                 Poll::Pending => {}
-                Poll::Ready(Some(batch)) => to.extend(batch.messages.iter().map(|message| outgoing(message, *shape, namespace))),
+                Poll::Ready(Some(batch)) => {
+                    *limit = left.after(&batch);
+                    to.extend(batch.messages.iter().map(|message| outgoing(message, *shape, namespace)));
+                }
                 Poll::Ready(None) => ended = true,
             }
         }
