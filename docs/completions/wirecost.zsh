@@ -43,7 +43,7 @@ host\:"The host'\''s loopback"))' \
 '--alias=[A short word for this machine in the record'\''s name]:WORD:_default' \
 '--resume[Finish the newest unfinished run of the same plan]' \
 '--dry-run[Show the plan and start nothing]' \
-'(--trials)--verify[One short trial of each cell, to see that everything works; the numbers mean nothing, and no condition is judged]' \
+'(--trials --fail-if)--verify[One short trial of each cell, to see that everything works; the numbers mean nothing, and no condition is judged]' \
 '-q[Only errors and the path of the record]' \
 '--quiet[Only errors and the path of the record]' \
 '--json[The record as JSON on stdout instead of the table]' \

@@ -95,7 +95,7 @@ pub struct RunArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// One short trial of each cell, to see that everything works; the numbers mean nothing, and no condition is judged
-    #[arg(long, conflicts_with = "trials")]
+    #[arg(long, conflicts_with_all = ["trials", "fail_if"])]
     pub verify: bool,
     /// Only errors and the path of the record
     #[arg(long, short)]

@@ -368,7 +368,7 @@ async fn open_loop<S: Connect>(mut session: S, mut context: Context, closing: &m
         shared.status.complete.fetch_sub(1, Relaxed);
     }
     if let Some(begin) = &begin {
-        shared.recorder.borrow_mut().unsent(&sending.due_ns, begin);
+        shared.recorder.borrow_mut().unsent(&sending.due_ns, closed_ns(begin));
         let streams = inbox.streams().into_iter().map(|(stream, check)| {
             let offsets = context.script.downstream(stream, begin.window_to_ns);
             let missing: Vec<u64> = check.missing(offsets.len() as u64).collect();
@@ -513,12 +513,10 @@ async fn closed_loop<S: Connect>(
                         let _ = context.is_message(&payload, &mut false, true);
                         let mut recorder = shared.recorder.borrow_mut();
                         let reordered = recorder.accounting.reordered;
-                        if let Some(Envelope { sequence, .. }) = recorder.message(&mut inbox, &payload, now) {
-                            if unanswered.front().is_some_and(|&(oldest, _)| oldest == sequence) {
-                                unanswered.pop_front();
-                            } else if let Some(at) = unanswered.iter().position(|&(other, _)| other == sequence) {
-                                unanswered.remove(at);
-                            }
+                        if let Some(envelope) = recorder.message(&mut inbox, &payload, now)
+                            && let Some(at) = unanswered.iter().position(|&(sequence, _)| sequence == envelope.sequence)
+                        {
+                            unanswered.remove(at);
                         }
                         if !S::ECHO_IN_ORDER {
                             // Independent requests may overtake one another; that is not a fault.
@@ -540,14 +538,19 @@ async fn closed_loop<S: Connect>(
     (session, result)
 }
 
+/// When a client closes its books, ns of the clock. One that could not go on does so early; what was due afterwards has not come any
+/// sooner for that.
+fn closed_ns(begin: &Begin) -> u64 {
+    now_ns().max(begin.start_ns + begin.window_to_ns)
+}
+
 /// Accounts for what the plan wanted and what never came: for each stream how many messages were wanted, and the sequence numbers and
 /// due times of those that are missing.
 fn settle<M>(shared: &Shared, begin: &Begin, recovery: &Recovery, streams: impl IntoIterator<Item = (u64, M)>)
 where
     M: IntoIterator<Item = (u32, u64)>,
 {
-    // A client that could not go on closes its books early. What was due afterwards has not come any sooner for that.
-    let now = now_ns().max(begin.start_ns + begin.window_to_ns);
+    let now = closed_ns(begin);
     let mut recorder = shared.recorder.borrow_mut();
     for (expected, missing) in streams {
         recorder.accounting.expected += expected;

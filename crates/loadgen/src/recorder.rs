@@ -8,8 +8,6 @@ use std::sync::Arc;
 use wirecost_model::control::Begin;
 use wirecost_model::{Accounting, Envelope, Histogram, Recovery, StreamVerdict};
 
-use wirecost_probe::clock::now_ns;
-
 use crate::inbox::Inbox;
 use crate::status::Status;
 
@@ -153,12 +151,11 @@ impl Recorder {
     }
 
     /// A client had no time left for these: they are part of the plan, and count with their age like what was sent and never came.
-    pub fn unsent<'a>(&mut self, due_ns: impl IntoIterator<Item = &'a u64>, begin: &Begin) {
-        let now_ns = now_ns().max(begin.start_ns + begin.window_to_ns);
+    pub fn unsent<'a>(&mut self, due_ns: impl IntoIterator<Item = &'a u64>, now_ns: u64) {
         for &due_ns in due_ns {
             self.unsent += 1;
-            if begin.in_window(due_ns) {
-                self.unsent_age.record(now_ns - due_ns);
+            if self.window.all.contains(&due_ns) {
+                self.unsent_age.record(now_ns.saturating_sub(due_ns));
             }
         }
     }
@@ -249,6 +246,15 @@ mod tests {
         recorder.undelivered(1_000_600, 7_000_000_600);
         let [delivery, service] = recorder.latencies();
         assert_eq!((delivery[0].max_ns(), service[0].count()), (Some(6_999_000_000), 0));
+    }
+
+    #[test]
+    fn what_was_never_sent_is_counted_and_that_of_the_window_has_its_age() {
+        let mut recorder = recorder();
+        // One of the warm-up, two of the window.
+        recorder.unsent(&[1_000_000, 1_000_600, 1_000_700], 7_000_000_600);
+        let age = &recorder.unsent_age;
+        assert_eq!((recorder.unsent, age.count(), age.max_ns()), (3, 2, Some(7_000_000_600 - 1_000_600)));
     }
 
     #[test]

@@ -343,6 +343,14 @@ mod tests {
     }
 
     #[test]
+    fn intervals_are_compared_only_where_nothing_else_differs() {
+        let mut record = fixture::run().record.clone();
+        assert!(text(&record).contains("Polling every 100 ms instead of every 1 s"));
+        record.plan.cells[0].config.keep_alive = !record.plan.cells[0].config.keep_alive;
+        assert!(!text(&record).contains("Polling every"), "{}", text(&record));
+    }
+
+    #[test]
     fn two_axes() {
         insta::assert_snapshot!(text(&fixture::run_over_axes().record));
     }

@@ -312,6 +312,13 @@ mod tests {
     }
 
     #[test]
+    fn the_condition_has_the_mtu_that_was() {
+        let mut record = fixture::run().record.clone();
+        record.plan.mtu = 9000;
+        assert!(condition(&record, &record.plan.cells[0]).contains("private network on one host, MTU 9000;"));
+    }
+
+    #[test]
     fn shared_axes_make_groups_and_own_axes_make_cells() {
         let record = fixture::run_over_axes().record.clone();
         assert_eq!(shared_axes(&record.plan), ["clients", "workload.push.rate"]);

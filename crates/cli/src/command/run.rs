@@ -112,10 +112,6 @@ fn prepare(args: &RunArgs) -> Result<Vec<Job>, Failure> {
             let parsed: Result<Vec<_>, _> = texts.iter().map(|text| Threshold::parse(text, &loaded.scenario)).collect();
             parsed.map_err(|error| Failure::new(exit::USAGE, format!("--fail-if: {error}")))
         };
-        if args.verify && !args.fail_if.is_empty() {
-            let why = "judges no condition: its trials are too short for that";
-            return Err(Failure::new(exit::USAGE, format!("--fail-if: --verify {why}")));
-        }
         let thresholds = if args.verify { Vec::new() } else { parse(&loaded.scenario.thresholds)? };
         let fail_if = parse(&args.fail_if)?.iter().map(Threshold::opposite).collect();
         match preflight::check(&plan, file.parent().unwrap_or(std::path::Path::new("."))) {

@@ -160,6 +160,16 @@ mod tests {
     }
 
     #[test]
+    fn holds_that_end_between_two_periodic_messages_are_empty_polls() {
+        let cell = fixture::run().record.plan.cells.iter().find(|cell| cell.config.name == "long_poll").unwrap().clone();
+        let at = |rate: f64| at(&cell, rate, Process::Periodic, Held { gap_s: 0.0, wake_s: 0.0 }).unwrap();
+        let hold_s = cell.config.hold.unwrap().seconds();
+        assert_eq!(at(10.0).empty_fraction, Some(0.0));
+        // Two and a half holds from message to message: two are in vain.
+        assert_eq!(at(1.0 / (2.5 * hold_s)).empty_fraction.map(|share| (share * 3.0).round()), Some(2.0));
+    }
+
+    #[test]
     fn theory_is_silent_where_it_has_nothing_to_say() {
         let mut cell = fixture::run().record.plan.cells[0].clone();
         cell.workload = Workload::Idle(Default::default());

@@ -20,7 +20,8 @@ pub fn amortised_bytes_per_message(per_message: f64, set_up_bytes: f64, rate_per
 }
 
 /// Least framing of a message from server to client that the protocol allows: a WebSocket frame's header, or for server-sent
-/// events `data:` with two line ends (the blank that is customary between is left out; WHATWG HTML §9.2.6) and the chunk around them. `None` for transports whose framing is the application's.
+/// events `data:` with two line ends (the blank that is customary between is left out; WHATWG HTML §9.2.6) and the chunk around
+/// them. `None` for transports whose framing is the application's.
 pub fn least_framing_bytes(kind: TransportKind, payload_bytes: usize) -> Option<f64> {
     match kind {
         TransportKind::Websocket => Some(websocket::header_bytes(payload_bytes, websocket::Sender::Server) as f64),
@@ -45,7 +46,7 @@ mod tests {
         assert_eq!(least_framing_bytes(TransportKind::Websocket, 125), Some(2.0));
         assert_eq!(least_framing_bytes(TransportKind::Websocket, 128), Some(4.0));
         assert_eq!(least_framing_bytes(TransportKind::Websocket, 70_000), Some(10.0));
-        // 8 for the event, and a chunk's size in hexadecimal with two line ends.
+        // 7 for the event, and a chunk's size in hexadecimal with two line ends.
         assert_eq!(least_framing_bytes(TransportKind::Sse, 128), Some(7.0 + 6.0));
         assert_eq!(least_framing_bytes(TransportKind::LongPoll, 128), None);
     }

@@ -10,8 +10,8 @@
 //! | tokio-websockets 0.13.3 | 1.14 (1.08 to 1.16) | 1.12 (1.09 to 1.13) |
 //! | tokio-tungstenite 0.30, the standard stack | 1.24 (1.23 to 1.25) | 1.19 (1.15 to 1.21) |
 //!
-//! That was when it was chosen; METHODOLOGY has the first and the last of them by a later build. At 4 KiB they cannot be told apart. fastwebsockets comes nearest, but its receive takes a header off its buffer before it
-//! waits for the rest, so one that is dropped in between loses its place; every client here drops receives. It also takes
+//! That was when it was chosen; METHODOLOGY has the first and the last of them by a later build. At 4 KiB they cannot be told
+//! apart. fastwebsockets comes nearest, but its receive takes a header off its buffer before it waits for the rest, so one that is dropped in between loses its place; every client here drops receives. It also takes
 //! masked frames from a server and lengths that are not written the short way.
 
 use std::future::poll_fn;
