@@ -62,8 +62,8 @@ fn sample(kind: TransportKind, workload: &Workload) -> Duration {
     let options = ArmOptions { interval: kind.takes("interval").then(|| Span::ms(5)), ..ArmOptions::default() };
     let arm = ArmConfig::resolve(&Arm { transport: kind, options }, &ArmOptions::default());
     let script = Script::new(workload, 1, 1);
-    let target = Target { address: server.address, arm, certificate_der: None, protocol: Default::default(), foreign: None };
-    let plan = FleetPlan { target, script: script.clone(), clients: 1, shards: 1, seed: 1 };
+    let target = Target::new(server.address, arm);
+    let plan = FleetPlan { target, script: script.clone(), clients: 1, shards: 1, sources: Vec::new(), seed: 1 };
     let fleet = Fleet::connect(&plan, |_| true).expect("connected");
     let begin = Begin {
         start_ns: now_ns() + 20_000_000,

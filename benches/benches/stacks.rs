@@ -236,7 +236,7 @@ fn lean_alone(peer: SocketAddr, settings: Settings) -> Option<(u64, u64)> {
     tasks(settings, async move || {
         let options = ArmOptions { stack: Some(Stack::Lean), ..ArmOptions::default() };
         let arm = ArmConfig::resolve(&Arm { transport: TransportKind::Websocket, options }, &ArmOptions::default());
-        let target = Target { address: peer, arm, certificate_der: None, protocol: Default::default(), foreign: None };
+        let target = Target::new(peer, arm);
         let socket = BareWebSocket::connect(&target).await.expect("connected");
         LeanAlone { socket, message: Bytes::from(vec![b'x'; settings.payload_bytes]) }
     })
@@ -300,11 +300,12 @@ fn fleet(peer: SocketAddr, settings: Settings, transport: TransportKind, stack: 
     let options = ArmOptions { stack: Some(stack), ..ArmOptions::default() };
     let arm = ArmConfig::resolve(&Arm { transport, options }, &ArmOptions::default());
     let plan = FleetPlan {
-        target: Target { address: peer, arm, certificate_der: None, protocol: Default::default(), foreign: None },
+        target: Target::new(peer, arm),
         script: Script { outstanding: Some(1), payload_bytes: settings.payload_bytes, ..Script::default() },
         clients: settings.connections,
         shards: 1,
         seed: 1,
+        sources: Vec::new(),
     };
     let fleet = Fleet::connect(&plan, |_| true).expect("connected");
     let begun_ns = process::cpu_ns(None).expect("a clock");
@@ -332,11 +333,12 @@ fn polls(peer: SocketAddr, settings: Settings, stack: Stack) -> Option<(u64, u64
     let options = ArmOptions { stack: Some(stack), interval, ..ArmOptions::default() };
     let arm = ArmConfig::resolve(&Arm { transport: TransportKind::ShortPoll, options }, &ArmOptions::default());
     let plan = FleetPlan {
-        target: Target { address: peer, arm, certificate_der: None, protocol: Default::default(), foreign: None },
+        target: Target::new(peer, arm),
         script: Script { subscribe: true, payload_bytes: settings.payload_bytes, ..Script::default() },
         clients: settings.connections,
         shards: 1,
         seed: 1,
+        sources: Vec::new(),
     };
     let fleet = Fleet::connect(&plan, |_| true).expect("connected");
     let begun_ns = process::cpu_ns(None).expect("a clock");

@@ -3,8 +3,8 @@
 
 use std::net::SocketAddr;
 
+use wirecost_loadgen::Target;
 use wirecost_loadgen::bare::BareWebSocket;
-use wirecost_loadgen::{Protocol, Target};
 use wirecost_model::scenario::{Arm, ArmOptions, Stack};
 use wirecost_model::{ArmConfig, TransportKind};
 
@@ -22,7 +22,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ..ArmOptions::default()
     };
     let arm = ArmConfig::resolve(&Arm { transport: TransportKind::Websocket, options }, &ArmOptions::default());
-    let target = Target { address, protocol: Protocol::OfArm, arm, certificate_der: None, foreign: None };
+    let target = Target::new(address, arm);
 
     let mut count = BareWebSocket::connect_to(&target, "/getCaseCount").await?;
     let cases: u32 = std::str::from_utf8(&count.next().await?)?.trim().parse()?;

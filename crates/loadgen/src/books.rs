@@ -8,7 +8,7 @@
 //! What deliberately does not live here: which messages were right (the recorder's), and what the server was doing.
 
 use std::collections::HashMap;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,8 +16,9 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use wirecost_model::ledger::{Counters, Flow};
-use wirecost_probe::meter::Meter;
+use wirecost_probe::meter::{Meter, MeteredStream};
 use wirecost_probe::segments::{self, ConnectionAccount, End, Ending, Settled};
+use wirecost_probe::shared_stream::SharedStream;
 use wirecost_probe::tcp_info::TcpInfo;
 
 /// How long a connection may take to end. Longer than any trial waits for it; what is left then is reset.
@@ -48,7 +49,7 @@ struct State {
 #[derive(Debug)]
 struct Entry {
     number: u64,
-    socket: OwnedFd,
+    socket: Arc<TcpStream>,
     meter: Arc<Meter>,
 }
 
@@ -104,13 +105,13 @@ impl Books {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection that has just been opened, and the meter that its stream is to count into.
-    pub(crate) fn enter(&self, stream: &TcpStream) -> std::io::Result<(Place, Arc<Meter>)> {
-        let meter = Meter::new();
-        let number = self.0.next.fetch_add(1, Relaxed);
-        let entry = Arc::new(Entry { number, socket: stream.as_fd().try_clone_to_owned()?, meter: Arc::clone(&meter) });
+    /// Enters a connection that has just been opened; its stream counts into them.
+    pub(crate) fn enter(&self, stream: TcpStream) -> (MeteredStream<SharedStream>, Place) {
+        let (meter, number) = (Meter::new(), self.0.next.fetch_add(1, Relaxed));
+        let (stream, socket) = SharedStream::new(stream);
+        let entry = Arc::new(Entry { number, socket, meter: Arc::clone(&meter) });
         self.state().live.insert(number, Arc::clone(&entry));
-        Ok((Place { books: self.clone(), entry }, meter))
+        (MeteredStream::new(stream, meter), Place { books: self.clone(), entry })
     }
 
     fn ended(&self, entry: &Entry, settled: Option<&Settled>) {
@@ -221,9 +222,9 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
             let (mut server, _) = listener.accept().await.unwrap();
-            let (place, _) = books.enter(&client).unwrap();
+            let (mut client, place) = books.enter(client);
             client.write_all(b"hello").await.unwrap();
             server.read_exact(&mut [0; 5]).await.unwrap();
             drop((client, place));

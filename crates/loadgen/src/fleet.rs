@@ -1,6 +1,7 @@
 //! All clients of a trial, over one or more shards, as the runner sees them: connect, begin, look, close.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -33,6 +34,8 @@ pub struct FleetPlan {
     pub clients: u32,
     /// Threads to spread them over.
     pub shards: u32,
+    /// Local addresses to connect from, in turn; the kernel's choice if there are none.
+    pub sources: Vec<IpAddr>,
     /// Of their poll phases.
     pub seed: u64,
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use wirecost_model::control::Begin;
 use wirecost_model::{Accounting, Envelope, Histogram, Recovery, StreamVerdict};
@@ -16,6 +17,10 @@ const MOST_INTERVALS: u64 = 60;
 
 /// The shortest interval, ns.
 const SHORTEST_INTERVAL_NS: u64 = 1_000_000_000;
+
+/// How often percentiles are shown, at most. They are read from tens of thousands of counters, which stands in the CPU time of the
+/// clients and takes from the caches what belongs to them.
+const SHOWN_EVERY_NS: u64 = 1_000_000_000;
 
 /// Most different texts of errors that are kept.
 const MOST_ERRORS: usize = 20;
@@ -82,6 +87,8 @@ impl Window {
 #[derive(Debug, Default)]
 pub struct Recorder {
     status: Arc<Status>,
+    /// From when on a message shows percentiles, ns of the clock.
+    show_from_ns: u64,
     window: Window,
     /// received − due, by interval of the due time, where that is not received − sent too.
     delivery: Intervals,
@@ -142,6 +149,11 @@ impl Recorder {
         }
         self.accounting.delivered += 1;
         self.latency(envelope.due_ns, Some(envelope.sent_ns), received_ns);
+        // With a message, because there is nothing new without one, and a timer would wake a thread that rests.
+        if received_ns >= self.show_from_ns {
+            self.show_from_ns = received_ns + SHOWN_EVERY_NS;
+            self.show_percentiles();
+        }
         Some(envelope)
     }
 
@@ -174,8 +186,15 @@ impl Recorder {
         self.service.record(interval, received_ns.saturating_sub(sent_ns));
     }
 
-    /// The latest interval that has samples: what a progress line shows.
-    pub fn recent(&self) -> Option<&Histogram> {
+    /// Shows how it goes, out of the latest interval that has samples.
+    pub fn show_percentiles(&self) {
+        let recent = self.recent();
+        let quantile = |q| recent.and_then(|histogram| histogram.quantile(q)).unwrap_or(0);
+        self.status.p50_ns.store(quantile(0.5), Relaxed);
+        self.status.p99_ns.store(quantile(0.99), Relaxed);
+    }
+
+    fn recent(&self) -> Option<&Histogram> {
         let samples = |kind: &Intervals| (kind.0.len(), kind.0.last().map_or(0, Histogram::count));
         let kind = [&self.delivery, &self.both].into_iter().max_by_key(|kind| samples(kind))?;
         kind.0.iter().rev().find(|histogram| histogram.count() > 0)

@@ -4,26 +4,20 @@
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 use tokio::task::LocalSet;
 use wirecost_model::DepartureWatch;
-use wirecost_probe::clock::now_ns;
 use wirecost_probe::meter::Meter;
-use wirecost_probe::timer::Timer;
 
 use crate::client::{Context, Shared, Stage, live};
 use crate::fleet::{ClientReport, FleetPlan};
 use crate::pacer::{Pacer, phases};
 use crate::status::Status;
+use crate::target::Target;
 
 /// Connections that a shard opens at the same time.
 const CONNECTING_AT_ONCE: usize = 64;
-
-/// How often a shard shows its percentiles. They are read from tens of thousands of counters, which stands in the CPU time of the
-/// clients and takes from the caches what belongs to them; and whoever wakes after a rest pays for that too.
-const PERCENTILES_EVERY: Duration = Duration::from_secs(1);
 
 /// A client became ready, or could not.
 pub(crate) type Connected = Result<(), String>;
@@ -53,13 +47,18 @@ async fn clients(
     let socket_meter = Arc::new(Meter::default());
     let shared = Rc::new(Shared::new(Arc::clone(&status)));
     let ramp = Arc::new(Semaphore::new(CONNECTING_AT_ONCE));
-    let (target, script) = (Rc::new(plan.target.clone()), Rc::new(plan.script.clone()));
+    let script = Rc::new(plan.script.clone());
+    let sources = plan.sources.iter().copied().map(Some);
+    let mut targets: Vec<Rc<Target>> = sources.map(|source| Rc::new(Target { source, ..plan.target.clone() })).collect();
+    if targets.is_empty() {
+        targets.push(Rc::new(plan.target.clone()));
+    }
     let phases = phases(plan.clients, plan.seed);
     let here = numbers.len() as u32;
     let mut lives = Vec::with_capacity(numbers.len());
     for number in numbers {
         let context = Context {
-            target: Rc::clone(&target),
+            target: Rc::clone(&targets[number as usize % targets.len()]),
             script: Rc::clone(&script),
             number,
             clients: plan.clients,
@@ -89,7 +88,6 @@ async fn clients(
         let _ = told.wait_for(|stage| matches!(stage, Stage::Closing)).await.map(drop);
         bell.ring();
     });
-    let reporter = tokio::task::spawn_local(report_percentiles(Rc::clone(&shared), Timer::new()?));
 
     // The recorder must know the window before any client has seen a message of it.
     loop {
@@ -113,9 +111,8 @@ async fn clients(
             shared.recorder.borrow_mut().error(format!("a client's task failed: {error}"));
         }
     }
-    reporter.abort();
-    show_percentiles(&shared);
     let mut recorder = shared.recorder.take();
+    recorder.show_percentiles();
     let [delivery, service] = recorder.latencies();
     let ticks = shared.ticks.get();
     Ok(ClientReport {
@@ -139,20 +136,4 @@ async fn clients(
         negative_latencies: recorder.negative,
         socket_bytes: socket_meter.snapshot().into(),
     })
-}
-
-/// By a timer of its own: while one of the runtime's is set, every wait for sockets reads the clock once more and sets a timer in
-/// the kernel.
-async fn report_percentiles(shared: Rc<Shared>, timer: Timer) {
-    // Without a timer there are still those at the end.
-    while timer.until(now_ns() + PERCENTILES_EVERY.as_nanos() as u64).await.is_ok() {
-        show_percentiles(&shared);
-    }
-}
-
-fn show_percentiles(shared: &Shared) {
-    let recorder = shared.recorder.borrow();
-    let quantile = |q| recorder.recent().and_then(|histogram| histogram.quantile(q)).unwrap_or(0);
-    shared.status.p50_ns.store(quantile(0.5), Relaxed);
-    shared.status.p99_ns.store(quantile(0.99), Relaxed);
 }

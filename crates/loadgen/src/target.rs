@@ -1,6 +1,6 @@
 //! Where the server is and how an arm is to be spoken: everything that connecting needs to know.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
@@ -26,6 +26,8 @@ pub enum Protocol {
 pub struct Target {
     /// The server.
     pub address: SocketAddr,
+    /// The local address to connect from; the kernel's choice if absent.
+    pub source: Option<IpAddr>,
     /// What is spoken there.
     pub protocol: Protocol,
     /// The arm.
@@ -46,11 +48,15 @@ pub struct Foreign {
 }
 
 impl Target {
+    /// The reference server without TLS, from whatever address the kernel chooses.
+    pub fn new(address: SocketAddr, arm: ArmConfig) -> Target {
+        Target { address, source: None, protocol: Protocol::OfArm, arm, certificate_der: None, foreign: None }
+    }
+
     /// A server of the null protocol: four bytes of length, most significant first, and the payload, both ways.
     pub fn null(address: SocketAddr) -> Target {
         let arm = Arm { transport: TransportKind::Websocket, options: ArmOptions::default() };
-        let arm = ArmConfig::resolve(&arm, &ArmOptions::default());
-        Target { address, protocol: Protocol::Null, arm, certificate_der: None, foreign: None }
+        Target { protocol: Protocol::Null, ..Target::new(address, ArmConfig::resolve(&arm, &ArmOptions::default())) }
     }
 
     /// `http://127.0.0.1:1234`, or `https://…`.

@@ -13,7 +13,7 @@
 //! | [`netstat`] | the TCP stack's counters: the explanation when the two disagree |
 //! | [`namespace`] | a private network in which nothing else talks |
 //! | [`process`] | CPU and memory of processes, their signals and descendants |
-//! | [`affinity`], [`limits`] | cores and file descriptors |
+//! | [`affinity`], [`limits`], [`sources`] | cores, file descriptors, local addresses |
 //! | [`machine_state`] | what the rest of the machine was doing meanwhile |
 //! | [`machine`] | what machine this is |
 //!
@@ -49,6 +49,7 @@ pub mod process;
 pub mod segments;
 pub mod shared_stream;
 pub mod sockets;
+pub mod sources;
 pub mod tcp_info;
 pub mod timer;
 

@@ -5,10 +5,7 @@
 //! Inside, `lo`'s counters are a ledger's truth, because nobody else talks, and its segments are those of a real link:
 //! the ordinary loopback carries 64 KiB segments and would show a tenth of the headers of a large message.
 
-use std::{
-    fs, io,
-    net::{Ipv4Addr, UdpSocket},
-};
+use std::{fs, io};
 
 mod sys;
 
@@ -19,23 +16,12 @@ pub use sys::Step;
 pub struct PrivateNetwork {
     /// Largest IP packet of `lo`, bytes. 1500 is Ethernet's; the ordinary loopback has 65536.
     pub mtu: u32,
-    /// How many addresses beside 127.0.0.1 are wanted: 127.0.0.2 and up. Each gives a client 28,000 more ports towards
-    /// the same server. All of 127.0.0.0/8 is local anyway; asking makes sure of it.
-    pub extra_addresses: u8,
 }
 
 impl Default for PrivateNetwork {
-    /// Ethernet's MTU, no further address.
+    /// Ethernet's MTU.
     fn default() -> Self {
-        Self { mtu: 1500, extra_addresses: 0 }
-    }
-}
-
-impl PrivateNetwork {
-    /// The addresses to use: 127.0.0.1 and the extra ones.
-    pub fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> + use<> {
-        // Up to 127.0.0.255 and 127.0.1.0: a last octet of 0 or 255 is nothing special within a /8.
-        (1..=u32::from(self.extra_addresses) + 1).map(|host| Ipv4Addr::from_bits(Ipv4Addr::new(127, 0, 0, 0).to_bits() + host))
+        Self { mtu: 1500 }
     }
 }
 
@@ -147,9 +133,6 @@ pub fn enter_private(network: &PrivateNetwork) -> Result<Entered, NamespaceError
             return Err(NamespaceError::NotKept { what, wanted, found });
         }
     }
-    for address in network.addresses() {
-        UdpSocket::bind((address, 0)).map_err(|source| NamespaceError::Refused { step: Step::Address, source })?;
-    }
     Ok(entered)
 }
 
@@ -240,14 +223,5 @@ mod tests {
         assert!(refused_namespace(&refused, &|asked| (asked == name).then_some(1)).contains(name));
         assert!(refused_namespace(&refused, &|_| None).contains("seccomp"));
         assert!(refused_namespace(&io::Error::from_raw_os_error(libc::ENOSPC), &|_| None).contains("max_net_namespaces"));
-    }
-
-    #[test]
-    fn addresses_count_up_from_localhost() {
-        let addresses = |extra_addresses| PrivateNetwork { extra_addresses, ..Default::default() }.addresses();
-        assert_eq!(addresses(0).collect::<Vec<_>>(), [Ipv4Addr::LOCALHOST]);
-        assert_eq!(addresses(2).last(), Some(Ipv4Addr::new(127, 0, 0, 3)));
-        assert_eq!(addresses(255).count(), 256);
-        assert!(addresses(255).all(|address| address.is_loopback()));
     }
 }

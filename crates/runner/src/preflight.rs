@@ -1,4 +1,4 @@
-//! What can be known to fail before anything is started: file descriptors, ports, the private network. One
+//! What can be known to fail before anything is started: file descriptors, the private network, targets that are not there. One
 //! clear text each, and what helps.
 
 use std::path::{Path, PathBuf};
@@ -9,9 +9,6 @@ use wirecost_probe::{affinity, limits, namespace};
 
 /// Descriptors that a process needs beside its connections.
 const SPARE_DESCRIPTORS: u64 = 64;
-
-/// Local ports of one address towards one server port, with Linux's default range.
-const PORTS: u64 = 28_000;
 
 /// What the machine allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,15 +42,9 @@ pub fn check(plan: &Plan, scenario_dir: &Path) -> Result<Ground, Vec<String>> {
                  ask for at most {} clients, or raise the limit (`ulimit -Hn`, LimitNOFILE=)",
                 cell.clients,
                 cell.config.name,
-                hard.saturating_sub(SPARE_DESCRIPTORS)
+                hard.saturating_sub(SPARE_DESCRIPTORS) * u64::from(cell.clients) / cell.connections().max(1)
             ));
         }
-    }
-    if let Some(cell) = cells.iter().find(|cell| u64::from(cell.clients) > PORTS) {
-        obstacles.push(format!(
-            "{} clients of `{}` need more local ports than one address has ({PORTS}); ask for fewer clients",
-            cell.clients, cell.config.name
-        ));
     }
     let support = match plan.wire {
         Wire::Host => None,
@@ -113,10 +104,9 @@ fn is_there(program: &str, dir: &Path) -> bool {
     std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
-/// Files that the load generator has open: one a connection, and towards a target another, of the books.
+/// Files that the load generator has open; the reference server, which inherits the same limit, has as many.
 fn descriptors(cell: &Cell) -> u64 {
-    let each = if cell.config.target.is_some() { 2 } else { 1 };
-    u64::from(cell.clients) * each + SPARE_DESCRIPTORS
+    cell.connections() + SPARE_DESCRIPTORS
 }
 
 /// The last core for the server, which has one thread for everything, and the others for the load generator;
@@ -144,16 +134,24 @@ mod tests {
         let yaml = "name: a\nquestion: b\nworkload: { idle: {} }\nclients: 4000000\narms: [sse]\nwire: host\n";
         let loaded = wirecost_model::scenario::load(yaml).unwrap();
         let obstacles = check(&Plan::new(&loaded, Some(1), None), Path::new(".")).unwrap_err();
-        assert!(obstacles[0].contains("file descriptors"), "{obstacles:?}");
-        assert!(obstacles.iter().any(|text| text.contains("local ports")), "{obstacles:?}");
+        assert!(obstacles[0].contains("4000064 file descriptors"), "{obstacles:?}");
+        let (_, hard) = limits::nofile().unwrap();
+        // A client that listens and sends has two connections over HTTP.
+        let both_ways = yaml.replace("idle: {}", "duplex: { down: 1/s, up: 1/s }");
+        let loaded = wirecost_model::scenario::load(&both_ways).unwrap();
+        let obstacles = check(&Plan::new(&loaded, Some(1), None), Path::new(".")).unwrap_err();
+        assert!(obstacles[0].contains(&format!("at most {} clients", (hard - 64) / 2)), "{obstacles:?}");
     }
 
     #[test]
     fn a_search_is_refused_where_it_might_come_to() {
         let yaml = "name: a\nquestion: b\nworkload: { idle: {} }\narms: [sse]\nwire: host\n\
-            search: { clients: { from: 1, to: 40000 }, while: lost == 0 }\n";
+            search: { clients: { from: 1, to: 4000000 }, while: lost == 0 }\n";
         let loaded = wirecost_model::scenario::load(yaml).unwrap();
         let obstacles = check(&Plan::new(&loaded, None, None), Path::new(".")).unwrap_err();
-        assert!(obstacles.iter().any(|text| text.contains("40000 clients") && text.contains("local ports")), "{obstacles:?}");
+        assert!(
+            obstacles.iter().any(|text| text.contains("4000000 clients") && text.contains("file descriptors")),
+            "{obstacles:?}"
+        );
     }
 }

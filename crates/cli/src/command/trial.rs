@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use wirecost_model::control::{TrialEvent, TrialOrder};
 use wirecost_probe::process;
 use wirecost_runner::trial;
+use wirecost_server::ServerOptions;
 
 use super::Outcome;
 use crate::exit;
@@ -35,7 +36,10 @@ pub fn trial() -> Outcome {
 
 /// The reference server: this binary again, in a process of its own.
 fn server_command(order: &TrialOrder) -> Result<Vec<OsString>, Failure> {
-    let mut command: Vec<OsString> = vec![process::ITSELF.into(), "serve".into(), "--control".into()];
+    // Twice, because a client that comes back may find its old connection not gone yet.
+    let connections = (2 * order.cell.connections()).max(ServerOptions::default().max_connections as u64).to_string();
+    let mut command: Vec<OsString> =
+        [process::ITSELF, "serve", "--control", "--max-connections", &connections].map(OsString::from).to_vec();
     if let Some(tls) = &order.cell.config.tls {
         let options = serde_json::to_string(tls).map_err(anyhow::Error::from)?;
         command.extend(["--tls".into(), "--tls-options".into(), options.into()]);

@@ -41,10 +41,9 @@ impl Trial {
         );
         let loaded = wirecost_model::scenario::load(&yaml).unwrap_or_else(|problems| panic!("{options}: {problems:?}"));
         let variant = &loaded.variants[0];
-        let target =
-            Target { address, arm: variant.config.clone(), certificate_der: None, protocol: Default::default(), foreign: None };
+        let target = Target::new(address, variant.config.clone());
         let script = Script::new(&variant.scenario.workload, clients, 7);
-        Trial { plan: FleetPlan { target, script, clients, shards: 2, seed: 7 }, publish: "publish" }
+        Trial { plan: FleetPlan { target, script, clients, shards: 2, sources: Vec::new(), seed: 7 }, publish: "publish" }
     }
 
     /// Connects everyone.

@@ -24,23 +24,13 @@ pub enum Step {
     Mtu,
     /// Switching segmentation and receive offloads off.
     Offload,
-    /// Binding a loopback address.
-    Address,
     /// Starting the child process that tries the others.
     Child,
 }
 
 impl Step {
-    const ALL: [Self; 8] = [
-        Self::UserNamespace,
-        Self::NetworkNamespace,
-        Self::IdMap,
-        Self::LoopbackUp,
-        Self::Mtu,
-        Self::Offload,
-        Self::Address,
-        Self::Child,
-    ];
+    const ALL: [Self; 7] =
+        [Self::UserNamespace, Self::NetworkNamespace, Self::IdMap, Self::LoopbackUp, Self::Mtu, Self::Offload, Self::Child];
 }
 
 impl fmt::Display for Step {
@@ -52,7 +42,6 @@ impl fmt::Display for Step {
             Self::LoopbackUp => "bring the loopback interface up",
             Self::Mtu => "set the loopback interface's MTU",
             Self::Offload => "switch the loopback interface's offloads off",
-            Self::Address => "use the loopback addresses asked for",
             Self::Child => "start a child process to try it",
         })
     }

@@ -1,17 +1,20 @@
 //! Cases of the network itself: what was entered, as whom, and that it is quiet and shaped like Ethernet.
 
 use std::{
+    collections::BTreeSet,
     fs,
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::{IpAddr, Ipv4Addr, TcpListener},
     os::fd::AsFd,
     os::unix::fs::MetadataExt,
     thread,
     time::Duration,
 };
 
+use tokio::net::TcpSocket;
 use wirecost_probe::{
     interface::Counters,
     namespace::{self, Entered, PrivateNetwork},
+    sources::sources,
     tcp_info::TcpInfo,
 };
 
@@ -84,7 +87,7 @@ fn try_as_nobody() -> AsNobody {
     }
 }
 
-pub fn cases(bench: &mut Bench, network: &PrivateNetwork, entered: Entered, as_nobody: AsNobody) {
+pub fn cases(bench: &mut Bench, entered: Entered, as_nobody: AsNobody) {
     bench.case(&format!("entered {entered:?}; as nobody: {as_nobody:?}"), |_| assert_ne!(as_nobody, AsNobody::Broken));
     bench.case("the network is quiet", |_| {
         let seen = Counters::read("lo").unwrap();
@@ -104,12 +107,22 @@ pub fn cases(bench: &mut Bench, network: &PrivateNetwork, entered: Entered, as_n
         let info = TcpInfo::read(server.as_fd()).unwrap();
         assert_eq!((info.snd_mss, info.data_segs_out), (1448, 100_000_u32.div_ceil(1448)));
     });
-    bench.case("all addresses can be used", |_| {
-        for address in network.addresses() {
-            let listener = TcpListener::bind((address, 0)).unwrap();
-            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-            assert_eq!(listener.accept().unwrap().1, client.local_addr().unwrap());
-        }
-        assert_eq!(network.addresses().last(), Some(Ipv4Addr::new(127, 0, 0, 10)));
+    bench.case("more connections than one address has ports", |runtime| {
+        let range = "/proc/sys/net/ipv4/ip_local_port_range";
+        let usual = fs::read_to_string(range).unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let server = listener.local_addr().unwrap();
+        // Forty ports, of which thirty are used.
+        fs::write(range, "40000 40039").unwrap();
+        let from = sources(server.ip(), 100).unwrap();
+        let connect = async |source: &IpAddr| {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind((*source, 0).into()).unwrap();
+            socket.connect(server).await.unwrap()
+        };
+        let clients: Vec<_> = from.iter().cycle().take(100).map(|source| runtime.block_on(connect(source))).collect();
+        let local: BTreeSet<IpAddr> = clients.iter().map(|client| client.local_addr().unwrap().ip()).collect();
+        assert_eq!((from.len(), local.len()), (4, 4));
+        fs::write(range, usual).unwrap();
     });
 }

@@ -27,8 +27,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let unprivileged = identity::enter_as_nobody();
-    let network = PrivateNetwork { extra_addresses: 9, ..PrivateNetwork::default() };
-    let entered = match namespace::enter_private(&network) {
+    let entered = match namespace::enter_private(&PrivateNetwork::default()) {
         Ok(entered) => entered,
         Err(error @ NamespaceError::Refused { .. }) => {
             println!("skipped: {error}. {}", error.remedy());
@@ -40,7 +39,7 @@ fn main() -> ExitCode {
         }
     };
     let mut bench = bench::Bench::new();
-    identity::cases(&mut bench, &network, entered, unprivileged);
+    identity::cases(&mut bench, entered, unprivileged);
     orderly::cases(&mut bench);
     resets::cases(&mut bench);
     bulk::cases(&mut bench);

@@ -7,7 +7,7 @@ mod sum;
 use std::ffi::OsString;
 
 use wirecost_loadgen::workload::Script;
-use wirecost_loadgen::{FleetPlan, Protocol, Target};
+use wirecost_loadgen::{FleetPlan, Target};
 use wirecost_model::Cell;
 use wirecost_model::control::{Begin, Cut, Progress, TrialEvent, TrialOrder, TrialOutput};
 use wirecost_model::scenario::{Wire, Workload};
@@ -16,6 +16,7 @@ use wirecost_probe::clock::{now_ns, sleep_until};
 use wirecost_probe::machine_state::MachineState;
 use wirecost_probe::namespace::{PrivateNetwork, TcpRecovery, enter_private, set_tcp_recovery};
 use wirecost_probe::netstat::StackCounters;
+use wirecost_probe::sources::sources;
 use wirecost_probe::{affinity, interface, limits, process};
 
 use self::phases::Running;
@@ -43,6 +44,9 @@ pub enum TrialError {
     /// The clients could not be connected.
     #[error("{0}")]
     Clients(#[from] wirecost_loadgen::fleet::FleetError),
+    /// One local address has too few ports, and there is no other.
+    #[error("{0}; ask for fewer clients")]
+    Sources(std::io::Error),
     /// An instrument failed.
     #[error("an instrument failed: {0}")]
     Probe(#[from] std::io::Error),
@@ -112,15 +116,14 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
     }
     let plan = FleetPlan {
         target: Target {
-            address: server.address(),
-            protocol: Protocol::OfArm,
-            arm: order.cell.config.clone(),
             certificate_der: server.certificate_der(),
             foreign: server.foreign(),
+            ..Target::new(server.address(), order.cell.config.clone())
         },
         script: script.clone(),
         clients: order.cell.clients,
         shards: order.client_cores.len().max(1) as u32,
+        sources: sources(server.address().ip(), order.cell.connections()).map_err(TrialError::Sources)?,
         seed: order.spec.seed,
     };
     let mut trial =

@@ -77,6 +77,7 @@ impl Http {
             .redirect(reqwest::redirect::Policy::none())
             .http1_only()
             .tcp_nodelay(true)
+            .local_address(target.source)
             .pool_idle_timeout(None);
         if !target.arm.keep_alive {
             always.insert(CONNECTION, HeaderValue::from_static("close"));

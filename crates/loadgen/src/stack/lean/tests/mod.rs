@@ -54,13 +54,7 @@ impl Peer {
     }
 
     fn target(&self, arm: ArmConfig) -> Target {
-        Target {
-            address: self.listener.local_addr().expect("bound"),
-            arm,
-            certificate_der: None,
-            protocol: Default::default(),
-            foreign: None,
-        }
+        Target::new(self.listener.local_addr().expect("bound"), arm)
     }
 
     fn sink(&self) -> StageSink {

@@ -1,0 +1,38 @@
+//! More clients than is usual: more than one local address has ports. In a network of this test's own, in which an address has few.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use wirecost_model::Record;
+
+/// Connects more clients than there are ports (160), by every way in which a client opens connections.
+const SCENARIO: &str = "name: ports\nquestion: Do they all get in?\nworkload: { push: { rate: 10/s, audience: broadcast } }\n\
+    clients: 400\nwire: host\ntrial: { warmup: 100ms, measure: 500ms, drain: 5s }\ntrials: 1\n\
+    arms:\n  - sse\n  - sse: { name: lean, stack: lean }\n  - websocket\n  - websocket: { name: frames, stack: lean }\n";
+
+#[test]
+fn more_clients_than_an_address_has_ports() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(dir.path().join("scenario.yaml"), SCENARIO).expect("written");
+    // Only what stands before `exec` may be impossible here: whoever may not have a network of his own, or has no `ip`.
+    let script = "ip link set lo up && echo 40000 40159 >/proc/sys/net/ipv4/ip_local_port_range || exit 77
+        exec \"$0\" run --no-calibrate --quiet --out results scenario.yaml";
+    let output = Command::new("unshare")
+        .args(["--net", "--map-root-user", "sh", "-c", script, env!("CARGO_BIN_EXE_wirecost")])
+        .current_dir(dir.path())
+        .env("XDG_CACHE_HOME", dir.path().join("cache"))
+        .output();
+    let output = match output {
+        Ok(output) if output.status.code() != Some(77) => output,
+        impossible => return println!("skipped: no network of one's own here: {impossible:?}"),
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(matches!(output.status.code(), Some(0 | 100)), "{output:?}");
+    let folder = dir.path().join(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
+    let json = std::fs::read_to_string(folder.join("record.json")).unwrap_or_else(|error| panic!("{error}: {said}"));
+    let record: Record = serde_json::from_str(&json).expect("a record of this version");
+    assert_eq!(record.trials.len(), 4);
+    for trial in &record.trials {
+        assert_eq!((trial.clients_held, trial.accounting.lost), (400, 0), "{said}");
+    }
+}
