@@ -241,7 +241,7 @@ pub struct ReportArgs {
     /// What to write
     #[arg(long, value_enum, default_value_t = Format::Html)]
     pub format: Format,
-    /// Where to write it; beside the record if absent (html, png), else stdout. A folder for png
+    /// Where to write it; if absent, html of one record and png go beside it, all else to stdout. A folder for png
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }
@@ -320,7 +320,7 @@ pub enum Listed {
     Transports,
     /// Scenario files and their questions
     Scenarios,
-    /// Records and their verdicts
+    /// Records, with their questions and trials
     Results,
 }
 

@@ -17,9 +17,9 @@ pub const NOT_COMPARABLE: Exit = Exit(65, "records not comparable");
 pub const INPUT_MISSING: Exit = Exit(66, "input missing or unreadable");
 /// The server could not be reached, or died.
 pub const SERVER: Exit = Exit(69, "server unreachable or died");
-/// The machine does not allow it: limits, permissions.
+/// Results cannot be written.
 pub const CANNOT_WRITE: Exit = Exit(73, "cannot write results");
-/// The scenario is wrong, or cannot run on this machine.
+/// The scenario is wrong, or cannot run on this machine: limits, permissions, what is not installed.
 pub const SCENARIO: Exit = Exit(78, "invalid scenario");
 /// A threshold does not hold.
 pub const THRESHOLD: Exit = Exit(99, "threshold failed");

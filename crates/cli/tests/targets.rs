@@ -230,6 +230,12 @@ fn a_newcomers_broadcast_is_measured_by_writing_only_yaml() {
         let cell = &record.plan.cells[trial.cell];
         let counted = whole(trial);
         assert_eq!(trial.publisher.is_some(), cell.config.target.is_some());
+        // Probes are messages: a poll that was answered by one, or an event, is no part of setting up. A greeting is.
+        let set_up = trial.ledger.phase(Phase::Setup);
+        let greetings = if cell.config.name == "greets" { 3 } else { 0 };
+        assert_eq!((set_up.messages.down, set_up.full_answers), (greetings, 0), "{set_up:?}");
+        // Nor is what it takes to publish part of what the clients cost.
+        assert!(trial.client.waiting_cpu_ns > 0 && trial.client.cpu_ns > 0, "{:?}", trial.client);
         match cell.config.transport {
             TransportKind::ShortPoll => assert!(counted.empty_answers > 0 && counted.full_answers > 0, "{counted:?}"),
             TransportKind::LongPoll => assert!(counted.full_answers > 0, "{counted:?}"),

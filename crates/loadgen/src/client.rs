@@ -26,7 +26,7 @@ use crate::recorder::Recorder;
 use crate::recovery::Recovery;
 use crate::session::{Delivery, Session, TransportError};
 use crate::stack::{StageSink, Stages};
-use crate::status::Status;
+use crate::status::{Completion, Status};
 use crate::target::{Protocol, Target};
 use crate::transport::foreign;
 use crate::transport::http_stream::HttpStream;
@@ -98,6 +98,12 @@ impl Shared {
             closing: Bell::default(),
         }
     }
+
+    /// A client has sent one message.
+    fn count_sent(&self, in_window: bool) {
+        self.sent.set(self.sent.get() + 1);
+        self.sent_in_window.set(self.sent_in_window.get() + u64::from(in_window));
+    }
 }
 
 /// Where an earlier session got to.
@@ -140,9 +146,10 @@ impl Context {
         self.resume.and_then(|resume| resume.cursor)
     }
 
-    /// Stages of connecting, timed by the stack. Those of later connections are not those of the ramp, and are not recorded.
+    /// Stages of connecting, timed by the stack. Those of connections that are opened when the clock runs are not those of the ramp,
+    /// and are not recorded.
     pub fn stages(&self, stages: Stages) {
-        if self.resume.is_some() {
+        if self.resume.is_some() || !matches!(*self.stage.borrow(), Stage::Connecting) {
             return;
         }
         let mut recorder = self.shared.recorder.borrow_mut();
@@ -292,7 +299,7 @@ async fn open_loop<S: Connect>(mut session: S, mut context: Context, closing: &m
     let mut sending = Sending { due_ns: VecDeque::new(), sent: 0, unconfirmed: 0 };
     let mut recovery = Recovery::default();
     let (mut expected, mut delivered) = (0, 0);
-    let (mut told_complete, mut probed) = (false, false);
+    let (mut completion, mut probed) = (Completion::default(), false);
     let watcher = context.clone();
     let mut starting = Box::pin(async move { watcher.begun().await });
     // Kept over what arrives meanwhile: the pacer forgets no deadline before its time.
@@ -334,11 +341,15 @@ async fn open_loop<S: Connect>(mut session: S, mut context: Context, closing: &m
                             delivered += recovery.message(&envelope, received_ns, begin.as_ref(), &mut recorder);
                         }
                     }
-                    Ok(Delivery::Lost(count)) => shared.recorder.borrow_mut().accounting.lost_reported += count,
+                    Ok(Delivery::Lost(count)) => {
+                        let lost = &mut shared.recorder.borrow_mut().accounting.lost_reported;
+                        *lost = lost.saturating_add(count);
+                    }
                     Ok(Delivery::Accepted) => sending.unconfirmed = sending.unconfirmed.saturating_sub(1),
                     Ok(Delivery::Nothing) => {}
                     Err(error) => {
-                        let Some(come_back) = context.script.recovery.filter(|_| is_cut(begin.as_ref(), received_ns)) else {
+                        let excused = error.is_of_connection() && is_cut(begin.as_ref(), received_ns);
+                        let Some(come_back) = context.script.recovery.filter(|_| excused) else {
                             break Err(error);
                         };
                         if let Some(check) = inbox.only() {
@@ -358,14 +369,12 @@ async fn open_loop<S: Connect>(mut session: S, mut context: Context, closing: &m
                 }
             }
         }
-        let complete = begin.is_some() && delivered >= expected && sending.due_ns.is_empty() && sending.unconfirmed == 0;
-        if complete && !told_complete {
-            told_complete = true;
-            shared.status.complete.fetch_add(1, Relaxed);
+        if begin.is_some() && delivered >= expected && sending.due_ns.is_empty() && sending.unconfirmed == 0 {
+            completion.tell(&shared.status);
         }
     };
-    if result.is_err() && told_complete {
-        shared.status.complete.fetch_sub(1, Relaxed);
+    if result.is_err() {
+        completion.take_back(&shared.status);
     }
     if let Some(begin) = &begin {
         shared.recorder.borrow_mut().unsent(&sending.due_ns, closed_ns(begin));
@@ -439,12 +448,10 @@ async fn send_due<S: Session>(
     sending.unconfirmed += 1;
     shared.departures.borrow_mut().iter_mut().for_each(|watch| watch.sent(due_ns, sent_ns));
     send_message(session, shared, envelope, context.script.payload_bytes).await?;
-    shared.sent.set(shared.sent.get() + 1);
-    if begin.in_window(due_ns) {
-        shared.sent_in_window.set(shared.sent_in_window.get() + 1);
-        if sending.due_ns.front().is_some_and(|&next| next > due_ns && next < sent_ns) {
-            shared.missed_sends.set(shared.missed_sends.get() + 1);
-        }
+    let in_window = begin.in_window(due_ns);
+    shared.count_sent(in_window);
+    if in_window && sending.due_ns.front().is_some_and(|&next| next > due_ns && next < sent_ns) {
+        shared.missed_sends.set(shared.missed_sends.get() + 1);
     }
     Ok(())
 }
@@ -482,7 +489,7 @@ async fn closed_loop<S: Connect>(
     let (mut sent, mut awaited) = (0u32, 0u32);
     // Sequence numbers and due times, the oldest first. What does not come back whole stays here.
     let mut unanswered: VecDeque<(u32, u64)> = VecDeque::new();
-    let mut told_complete = false;
+    let mut completion = Completion::default();
     // A message is due when the answer that it waited for has come, and that is when it leaves: one reading of the clock.
     let mut now = now_ns();
     let result = 'life: loop {
@@ -495,14 +502,10 @@ async fn closed_loop<S: Connect>(
             }
             awaited += 1;
             context.is_sent(context.script.payload_bytes);
-            shared.sent.set(shared.sent.get() + 1);
-            if begin.in_window(now) {
-                shared.sent_in_window.set(shared.sent_in_window.get() + 1);
-            }
+            shared.count_sent(begin.in_window(now));
         }
-        if awaited == 0 && !told_complete {
-            told_complete = true;
-            shared.status.complete.fetch_add(1, Relaxed);
+        if awaited == 0 {
+            completion.tell(&shared.status);
         }
         tokio::select! { biased;
             // First, because it is mostly that; a closing that has to wait for it does not wait long.
@@ -531,8 +534,8 @@ async fn closed_loop<S: Connect>(
             () = &mut *closing => break Ok(()),
         }
     };
-    if result.is_err() && told_complete {
-        shared.status.complete.fetch_sub(1, Relaxed);
+    if result.is_err() {
+        completion.take_back(&shared.status);
     }
     settle(&shared, &begin, &Recovery::default(), [(u64::from(sent), unanswered)]);
     (session, result)

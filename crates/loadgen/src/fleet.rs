@@ -15,6 +15,7 @@ use wirecost_model::{Accounting, Departures, Histogram, Recovery};
 use wirecost_probe::meter::MeterSnapshot;
 
 use crate::client::Stage;
+use crate::glance::Counts;
 use crate::shard::{self, Connected};
 use crate::status::Status;
 use crate::target::Target;
@@ -81,10 +82,6 @@ pub struct FleetStatus {
     pub delivered: u64,
     /// Errors.
     pub errors: u64,
-    /// Median delivery of the latest interval, ns, of the first shard that has samples.
-    pub p50_ns: Option<u64>,
-    /// 99th percentile, likewise.
-    pub p99_ns: Option<u64>,
 }
 
 /// What the clients know at the end.
@@ -267,10 +264,14 @@ impl Fleet {
             sum.complete += status.complete.load(Relaxed);
             sum.delivered += status.delivered();
             sum.errors += status.errors.load(Relaxed);
-            let some = |ns: u64| (ns > 0).then_some(ns);
-            sum.p50_ns = sum.p50_ns.or(some(status.p50_ns.load(Relaxed)));
-            sum.p99_ns = sum.p99_ns.or(some(status.p99_ns.load(Relaxed)));
         }
+        sum
+    }
+
+    /// Delivery latencies of the window so far, roughly.
+    pub fn latencies(&self) -> Counts {
+        let mut sum = Counts::default();
+        self.shards.iter().for_each(|shard| sum.add(&shard.status.latencies.counts()));
         sum
     }
 

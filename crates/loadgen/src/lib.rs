@@ -16,6 +16,7 @@
 pub mod bare;
 pub mod books;
 pub mod fleet;
+pub mod glance;
 pub mod publisher;
 pub mod session;
 pub mod target;

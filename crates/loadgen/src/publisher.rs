@@ -23,6 +23,7 @@ use wirecost_model::dialect::{self, Publish, Recipe};
 use wirecost_model::schedule::Schedule;
 use wirecost_model::{DepartureWatch, Envelope, Published};
 use wirecost_probe::clock::now_ns;
+use wirecost_probe::process;
 
 use crate::client::{Connect, Context, Shared, Stage};
 use crate::pacer::Pacer;
@@ -156,6 +157,11 @@ impl Publisher {
     pub fn probe(&self) -> Result<(), PublisherError> {
         self.words.iter().for_each(|lane| _ = lane.send(Word::Probe));
         self.all_say_yes()
+    }
+
+    /// CPU time that its thread has taken, ns; 0 when it has ended.
+    pub fn cpu_ns(&self) -> u64 {
+        process::thread_cpu_ns(&self.thread).unwrap_or(0)
     }
 
     /// Starts the clock.

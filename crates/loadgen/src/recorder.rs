@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use wirecost_model::control::Begin;
 use wirecost_model::{Accounting, Envelope, Histogram, Recovery, StreamVerdict};
@@ -17,10 +16,6 @@ const MOST_INTERVALS: u64 = 60;
 
 /// The shortest interval, ns.
 const SHORTEST_INTERVAL_NS: u64 = 1_000_000_000;
-
-/// How often percentiles are shown, at most. They are read from tens of thousands of counters, which stands in the CPU time of the
-/// clients and takes from the caches what belongs to them.
-const SHOWN_EVERY_NS: u64 = 1_000_000_000;
 
 /// Most different texts of errors that are kept.
 const MOST_ERRORS: usize = 20;
@@ -87,8 +82,6 @@ impl Window {
 #[derive(Debug, Default)]
 pub struct Recorder {
     status: Arc<Status>,
-    /// From when on a message shows percentiles, ns of the clock.
-    show_from_ns: u64,
     window: Window,
     /// received − due, by interval of the due time, where that is not received − sent too.
     delivery: Intervals,
@@ -144,16 +137,15 @@ impl Recorder {
                 self.accounting.duplicated += 1;
                 return None;
             }
+            StreamVerdict::Scattered => {
+                self.accounting.corrupted += 1;
+                return None;
+            }
             StreamVerdict::Reordered => self.accounting.reordered += 1,
             StreamVerdict::New => {}
         }
         self.accounting.delivered += 1;
         self.latency(envelope.due_ns, Some(envelope.sent_ns), received_ns);
-        // With a message, because there is nothing new without one, and a timer would wake a thread that rests.
-        if received_ns >= self.show_from_ns {
-            self.show_from_ns = received_ns + SHOWN_EVERY_NS;
-            self.show_percentiles();
-        }
         Some(envelope)
     }
 
@@ -175,6 +167,7 @@ impl Recorder {
     fn latency(&mut self, due_ns: u64, sent_ns: Option<u64>, received_ns: u64) {
         let Some(interval) = self.window.interval(due_ns) else { return };
         let delivery_ns = received_ns.saturating_sub(due_ns);
+        self.status.latencies.record(delivery_ns);
         let Some(sent_ns) = sent_ns else { return self.delivery.record(interval, delivery_ns) };
         self.accounting.late += u64::from(received_ns >= self.window.all.end);
         // One clock for all processes of a host: before its sending time nothing can arrive.
@@ -184,20 +177,6 @@ impl Recorder {
         }
         self.delivery.record(interval, delivery_ns);
         self.service.record(interval, received_ns.saturating_sub(sent_ns));
-    }
-
-    /// Shows how it goes, out of the latest interval that has samples.
-    pub fn show_percentiles(&self) {
-        let recent = self.recent();
-        let quantile = |q| recent.and_then(|histogram| histogram.quantile(q)).unwrap_or(0);
-        self.status.p50_ns.store(quantile(0.5), Relaxed);
-        self.status.p99_ns.store(quantile(0.99), Relaxed);
-    }
-
-    fn recent(&self) -> Option<&Histogram> {
-        let samples = |kind: &Intervals| (kind.0.len(), kind.0.last().map_or(0, Histogram::count));
-        let kind = [&self.delivery, &self.both].into_iter().max_by_key(|kind| samples(kind))?;
-        kind.0.iter().rev().find(|histogram| histogram.count() > 0)
     }
 
     /// A client could not go on, or a poll failed.
@@ -286,7 +265,7 @@ mod tests {
             let payload = Envelope { stream: 0, sequence, due_ns, sent_ns }.to_vec(64);
             recorder.message(&mut inbox, &payload, due_ns + 1000);
         }
-        assert_eq!(recorder.recent().and_then(Histogram::max_ns), Some(1000));
+        assert_eq!(recorder.status.latencies.counts().total(), 3);
         assert_eq!(recorder.accounting.late, 1);
         let of = |histogram: &Histogram| (histogram.count(), histogram.min_ns(), histogram.max_ns());
         let [delivery, service] = recorder.latencies().map(|kind| [of(&kind[0]), of(&kind[4])]);

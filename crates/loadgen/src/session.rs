@@ -51,6 +51,21 @@ pub enum TransportError {
     Backlog(usize),
 }
 
+impl TransportError {
+    /// Whether it is the connection that went, and not something that came over it, or did not come.
+    pub(crate) fn is_of_connection(&self) -> bool {
+        match self {
+            TransportError::Io(_) | TransportError::Http(_) | TransportError::Websocket(_) | TransportError::Ended => true,
+            TransportError::Unexpected(_)
+            | TransportError::Malformed(_)
+            | TransportError::Timeout(_)
+            | TransportError::Silent(_)
+            | TransportError::Refused(_)
+            | TransportError::Backlog(_) => false,
+        }
+    }
+}
+
 /// A connected client.
 pub(crate) trait Session {
     /// Sends one message to the server. Returns when the library has taken it; whether it was confirmed

@@ -112,7 +112,6 @@ async fn clients(
         }
     }
     let mut recorder = shared.recorder.take();
-    recorder.show_percentiles();
     let [delivery, service] = recorder.latencies();
     let ticks = shared.ticks.get();
     Ok(ClientReport {

@@ -4,6 +4,8 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
+use crate::glance::Glance;
+
 /// How the clients of a shard are getting on. Each counter is exact, but one may be ahead of another.
 #[derive(Debug, Default)]
 pub(crate) struct Status {
@@ -18,20 +20,43 @@ pub(crate) struct Status {
     delivered: AtomicU64,
     /// Errors.
     pub errors: AtomicU64,
-    /// Median delivery of the latest interval, ns; 0 if there is none. From time to time.
-    pub p50_ns: AtomicU64,
-    /// 99th percentile, likewise.
-    pub p99_ns: AtomicU64,
+    /// Delivery latencies of the window.
+    pub latencies: Glance,
     /// The first error of any client.
     pub first_error: Mutex<Option<String>>,
     /// What came to a client before the start and was neither a probe nor a message, the latest.
     pub strange: Mutex<Option<String>>,
 }
 
+/// Counts one more. Without a locked instruction, because only the shard's own thread counts.
+pub(crate) fn count(counter: &AtomicU64) {
+    counter.store(counter.load(Relaxed) + 1, Relaxed);
+}
+
+/// Whether a client has told that it has everything.
+#[derive(Debug, Default)]
+pub(crate) struct Completion(bool);
+
+impl Completion {
+    /// It has, now or since a while.
+    pub fn tell(&mut self, status: &Status) {
+        if !std::mem::replace(&mut self.0, true) {
+            status.complete.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// It has failed all the same, and counts as ended.
+    pub fn take_back(self, status: &Status) {
+        if self.0 {
+            status.complete.fetch_sub(1, Relaxed);
+        }
+    }
+}
+
 impl Status {
-    /// One message more. Without a locked instruction, because only the shard's own thread counts.
+    /// One message more.
     pub fn delivery(&self) {
-        self.delivered.store(self.delivered() + 1, Relaxed);
+        count(&self.delivered);
     }
 
     /// Messages of all phases, copies and damaged ones too.

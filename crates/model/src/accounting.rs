@@ -82,10 +82,16 @@ pub enum Verdict {
     Reordered,
     /// Seen before.
     Duplicate,
+    /// One that would make more gaps than are kept. It was not remembered, and stays missing: forgetting an older gap instead
+    /// would make a liar of the account.
+    Scattered,
 }
 
+/// Gaps of a stream that are kept: some 40 MB. Whoever loses every second message of two million has as many.
+pub const MOST_GAPS: usize = 1 << 20;
+
 /// The sequence numbers of one stream as one receiver sees them. Memory is proportional to the number
-/// of gaps, not of messages.
+/// of gaps, not of messages, and bounded, because a sender may number its messages as it likes.
 #[derive(Debug, Clone, Default)]
 pub struct StreamCheck {
     next: u64,
@@ -97,9 +103,17 @@ pub struct StreamCheck {
 impl StreamCheck {
     /// Judges and remembers one arrival.
     pub fn see(&mut self, sequence: u32) -> Verdict {
+        self.see_within(sequence, MOST_GAPS)
+    }
+
+    /// The same with so many gaps at most.
+    pub fn see_within(&mut self, sequence: u32, most_gaps: usize) -> Verdict {
         let sequence = u64::from(sequence);
         if sequence >= self.next {
             if sequence > self.next {
+                if self.missing.len() >= most_gaps {
+                    return Verdict::Scattered;
+                }
                 self.missing.insert(self.next, sequence);
             }
             self.next = sequence + 1;
@@ -108,6 +122,10 @@ impl StreamCheck {
         }
         match self.missing.range(..=sequence).next_back().map(|(&start, &end)| (start, end)) {
             Some((start, end)) if sequence < end => {
+                let splits = start < sequence && sequence + 1 < end;
+                if splits && self.missing.len() >= most_gaps {
+                    return Verdict::Scattered;
+                }
                 self.missing.remove(&start);
                 if start < sequence {
                     self.missing.insert(start, sequence);
@@ -125,6 +143,11 @@ impl StreamCheck {
     /// The sequence number behind the highest that was seen.
     pub fn next(&self) -> u64 {
         self.next
+    }
+
+    /// Gaps that are kept.
+    pub fn gaps(&self) -> usize {
+        self.missing.len()
     }
 
     /// Distinct messages seen.
@@ -148,6 +171,17 @@ impl StreamCheck {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn one_gap_too_many_is_refused_and_nothing_is_forgotten() {
+        let mut check = StreamCheck::default();
+        let verdicts = [5, 9, 20, 2, 8, 7, 6, 11, 20].map(|sequence| check.see_within(sequence, 2));
+        use Verdict::{Duplicate, New, Reordered, Scattered};
+        // 20 would open a third gap and 2 split the first one; 8, 7 and 6 close the second, which makes room for 11.
+        assert_eq!(verdicts, [New, New, Scattered, Scattered, Reordered, Reordered, Reordered, New, Scattered]);
+        assert_eq!((check.gaps(), check.delivered(), check.missing(12).collect::<Vec<_>>()), (2, 6, vec![0, 1, 2, 3, 4, 10]));
+        assert_eq!(check.see_within(11, 0), Duplicate);
+    }
 
     proptest! {
         /// Against the plainest model: a set.

@@ -151,7 +151,7 @@ pub struct ServerReport {
     /// Connections that were cut off on purpose.
     #[serde(default)]
     pub cut_connections: u64,
-    /// Messages that fell out of the ring before a subscriber had read them.
+    /// Messages that fell out of the ring before a subscriber had read them, or had no room in it.
     pub overrun: u64,
     /// The first request and answer of each kind, as they stood on the wire.
     pub samples: Vec<HeadSample>,

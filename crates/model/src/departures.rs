@@ -79,7 +79,7 @@ pub struct Published {
     pub in_window: u64,
     /// Sent − due of those in the window, ns.
     pub lag: Histogram,
-    /// Due times at which the message before was still being published.
+    /// Due times in the window at which the message before was still being published.
     pub missed_ticks: u64,
     /// How messages left, against the plan.
     pub departures: Departures,

@@ -8,6 +8,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use hdrhistogram::errors::AdditionError;
 use hdrhistogram::serialization::{Deserializer as HdrDeserializer, Serializer as _, V2DeflateSerializer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
@@ -115,12 +116,15 @@ impl Histogram {
 
     /// From a histogram read out of an `.hlog`; exact minimum, maximum and sum are then those of the
     /// buckets, not of the samples.
-    pub fn from_hdr(hdr: hdrhistogram::Histogram<u64>) -> Self {
+    ///
+    /// # Errors
+    /// Values that no histogram of ours has: those are clamped when they are recorded.
+    pub fn from_hdr(hdr: hdrhistogram::Histogram<u64>) -> Result<Self, AdditionError> {
         let mut all = Histogram::default();
         let sum: f64 = hdr.iter_recorded().map(|v| v.value_iterated_to() as f64 * v.count_at_value() as f64).sum();
         (all.min_ns, all.max_ns, all.sum_ns) = (if hdr.is_empty() { u64::MAX } else { hdr.min() }, hdr.max(), sum as u128);
-        all.hdr.add(&hdr).expect("values beyond the bounds were clamped when recorded");
-        all
+        all.hdr.add(&hdr)?;
+        Ok(all)
     }
 }
 
@@ -181,6 +185,9 @@ impl<'de> Deserialize<'de> for Histogram {
             HdrDeserializer::new().deserialize(&mut bytes.as_slice()).map_err(de::Error::custom)?;
         let mut all = Histogram::default();
         all.hdr.add(&read).map_err(de::Error::custom)?;
+        if all.count() > 0 && min_ns > max_ns {
+            return Err(de::Error::custom(format!("a smallest value of {min_ns} and a largest of {max_ns}")));
+        }
         (all.min_ns, all.max_ns, all.sum_ns) = (min_ns, max_ns, u128::from(sum_ns));
         Ok(all)
     }

@@ -53,6 +53,9 @@ pub fn write(tagged: &Tagged, interval_ns: u64, comment: &str) -> Result<String,
     String::from_utf8(out).map_err(fail)
 }
 
+/// Intervals of one tag, of which a load generator makes 60 at most; each takes 220 kB.
+const MOST_INTERVALS: usize = 4096;
+
 /// Reads a log back. Intervals are numbered by their start; missing ones are empty.
 ///
 /// # Errors
@@ -66,15 +69,17 @@ pub fn read(text: &str, interval_ns: u64) -> Result<Tagged, HlogError> {
         let hdr: hdrhistogram::Histogram<u64> =
             deserializer.deserialize(&mut bytes.as_slice()).map_err(|e| fail(format!("{e:?}")))?;
         let tag = interval.tag().map_or("", |tag| tag.as_str()).to_string();
-        let number = (interval.start_timestamp().as_nanos() as u64 + interval_ns / 2) / interval_ns.max(1);
-        if number > 1 << 20 {
-            return Err(fail("an interval starts later than a trial can last"));
+        let nearest =
+            interval.start_timestamp().as_nanos().saturating_add(u128::from(interval_ns / 2)) / u128::from(interval_ns.max(1));
+        let number = usize::try_from(nearest).unwrap_or(usize::MAX);
+        if number >= MOST_INTERVALS {
+            return Err(fail(format!("an interval that is number {nearest} of at most {MOST_INTERVALS}")));
         }
         let list: &mut Vec<Histogram> = tagged.entry(tag).or_default();
-        while list.len() <= number as usize {
-            list.push(Histogram::default());
+        if number >= list.len() {
+            list.resize_with(number + 1, Histogram::default);
         }
-        list[number as usize].merge(&Histogram::from_hdr(hdr));
+        list[number].merge(&Histogram::from_hdr(hdr).map_err(|e| fail(format!("{e:?}")))?);
     }
     Ok(tagged)
 }
@@ -106,5 +111,11 @@ mod tests {
             assert_eq!(read[tag][0].count(), 0);
         }
         assert!(super::read("not a log\n", 1).is_err());
+        // The same log with an interval that starts in the far future, or has values that none of ours can have.
+        let late = text.replacen("Tag=delivery,1.000,", "Tag=delivery,99999999.000,", 1);
+        assert!(super::read(&late, 1_000_000_000).unwrap_err().to_string().contains("at most 4096"));
+        let mut wide = hdrhistogram::Histogram::<u64>::new(3).unwrap();
+        wide.record(1 << 50).unwrap();
+        assert!(Histogram::from_hdr(wide).is_err());
     }
 }

@@ -152,6 +152,9 @@ pub struct Provenance {
     pub environment: BTreeMap<String, String>,
 }
 
+/// The key in [`Trial::errors`] of messages that were received before they were sent, which a gate looks for.
+pub const NEGATIVE_LATENCY: &str = "negative latency";
+
 /// One trial.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Trial {
@@ -256,7 +259,7 @@ pub struct ProcessCost {
     /// CPU time over the measured window, ns.
     pub cpu_ns: u64,
     /// CPU time over the window that is not in `cpu_ns`, ns: of the server, what its publisher took to wait for its due times; of the
-    /// load generator, what the trial took to watch it.
+    /// load generator, what the trial took to watch it, and to publish to a target.
     #[serde(default)]
     pub waiting_cpu_ns: u64,
     /// Resident memory before any client connected, bytes.

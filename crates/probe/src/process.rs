@@ -2,7 +2,15 @@
 //! is `std::process`'s and the runner's.
 #![allow(unsafe_code)]
 
-use std::{collections::HashMap, env, ffi::CStr, ffi::OsString, fs, io, mem, os::unix::process::CommandExt, process::Command};
+use std::{
+    collections::HashMap,
+    env,
+    ffi::{CStr, OsString},
+    fs, io,
+    os::unix::{process::CommandExt, thread::JoinHandleExt},
+    process::Command,
+    thread::JoinHandle,
+};
 
 use crate::{
     clock::timespec_ns,
@@ -28,50 +36,32 @@ pub fn cpu_ns(pid: Option<u32>) -> io::Result<u64> {
             return Err(io::Error::from_raw_os_error(error));
         }
     }
+    read_clock(clock)
+}
+
+/// CPU time of a thread that was not joined yet, ns, by the same clock.
+///
+/// # Errors
+/// `ESRCH` if it has ended.
+pub fn thread_cpu_ns<T>(thread: &JoinHandle<T>) -> io::Result<u64> {
+    let mut clock = libc::CLOCK_THREAD_CPUTIME_ID;
+    // SAFETY: the handle keeps the thread from being joined, so it is known to the library; the call writes one clockid_t.
+    let error = unsafe { libc::pthread_getcpuclockid(thread.as_pthread_t(), &raw mut clock) };
+    if error != 0 {
+        // Unlike most calls it returns the error.
+        return Err(io::Error::from_raw_os_error(error));
+    }
+    read_clock(clock)
+}
+
+fn read_clock(clock: libc::clockid_t) -> io::Result<u64> {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the call writes one timespec.
     check(unsafe { libc::clock_gettime(clock, &raw mut time) }).map_err(|error| {
-        // The clock of a process that has just gone is an invalid one.
+        // The clock of a process or thread that has just gone is an invalid one.
         if error.raw_os_error() == Some(libc::EINVAL) { io::Error::from_raw_os_error(libc::ESRCH) } else { error }
     })?;
     Ok(timespec_ns(time))
-}
-
-/// What the calling process has used so far (`getrusage`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// CPU time in user mode, ns, in steps of 1 µs. The division between user and system is an estimate; their sum is
-    /// not.
-    pub user_ns: u64,
-    /// CPU time in the kernel, ns, in steps of 1 µs.
-    pub system_ns: u64,
-    /// Most memory resident at any time, bytes.
-    pub max_rss_bytes: u64,
-    /// Times a thread gave up its core to wait.
-    pub voluntary_switches: u64,
-    /// Times a thread was made to give it up.
-    pub involuntary_switches: u64,
-}
-
-impl Usage {
-    /// The calling process's, all threads.
-    ///
-    /// # Errors
-    /// Whatever `getrusage` returns; none is known.
-    pub fn of_self() -> io::Result<Self> {
-        // SAFETY: rusage is plain integers, for which all-zero is a value.
-        let mut usage: libc::rusage = unsafe { mem::zeroed() };
-        // SAFETY: the kernel writes one rusage.
-        check(unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) })?;
-        let ns = |time: libc::timeval| time.tv_sec as u64 * 1_000_000_000 + time.tv_usec as u64 * 1_000;
-        Ok(Self {
-            user_ns: ns(usage.ru_utime),
-            system_ns: ns(usage.ru_stime),
-            max_rss_bytes: usage.ru_maxrss as u64 * 1024,
-            voluntary_switches: usage.ru_nvcsw as u64,
-            involuntary_switches: usage.ru_nivcsw as u64,
-        })
-    }
 }
 
 /// How much memory a process has in use. The kernel's memory for its sockets is not part of it.
@@ -274,6 +264,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::clock;
 
     fn spin() {
         for number in 0..3_000_000u64 {
@@ -283,20 +274,36 @@ mod tests {
 
     #[test]
     fn cpu_time_of_self_grows_with_work() {
-        let (before, usage_before) = (cpu_ns(None).unwrap(), Usage::of_self().unwrap());
-        while cpu_ns(None).unwrap() < before + 20_000_000 {
+        let (before, thread_before) = (cpu_ns(None).unwrap(), clock::thread_cpu_ns());
+        while clock::thread_cpu_ns() < thread_before + 20_000_000 {
             spin();
         }
-        let usage = Usage::of_self().unwrap();
-        // 20 ms by one clock are 20 ms by the other, but for its steps of 1 µs.
-        assert!(usage.user_ns + usage.system_ns >= usage_before.user_ns + usage_before.system_ns + 19_000_000);
-        assert!(usage.max_rss_bytes > 100_000);
         let (first, by_id, last) = (cpu_ns(None).unwrap(), cpu_ns(Some(process::id())).unwrap(), cpu_ns(None).unwrap());
-        assert!(first <= by_id && by_id <= last);
+        assert!(before + 20_000_000 <= first && first <= by_id && by_id <= last);
     }
 
     #[test]
-    fn sleeping_costs_a_voluntary_switch_and_next_to_no_cpu() {
+    fn a_thread_has_a_clock_of_its_own_until_it_ends() {
+        let (say, heard) = std::sync::mpsc::channel();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let busy = thread::spawn(move || {
+            while clock::thread_cpu_ns() < 20_000_000 {
+                spin();
+            }
+            say.send(()).unwrap();
+            ended.recv()
+        });
+        heard.recv().unwrap();
+        let (process, thread) = (cpu_ns(None).unwrap(), thread_cpu_ns(&busy).unwrap());
+        assert!(thread >= 20_000_000 && thread <= cpu_ns(None).unwrap(), "{thread} of {process}");
+        drop(end);
+        while !busy.is_finished() || thread_cpu_ns(&busy).is_ok() {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn sleeping_costs_next_to_no_cpu_and_who_has_gone_is_not_found() {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let used = || cpu_ns(Some(child.id())).unwrap();
         // It has been started, but may not have been given a core yet.
@@ -304,9 +311,6 @@ mod tests {
             thread::yield_now();
         }
         assert!(used() < 1_000_000_000, "{}", used());
-        let before = Usage::of_self().unwrap();
-        thread::sleep(std::time::Duration::from_millis(1));
-        assert!(Usage::of_self().unwrap().voluntary_switches > before.voluntary_switches);
         signal(child.id(), Signal::Kill).unwrap();
         assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
         assert_eq!(cpu_ns(Some(child.id())).unwrap_err().raw_os_error(), Some(libc::ESRCH));

@@ -2,13 +2,14 @@
 //! ledger against them. dumpcap does it (part of Wireshark and tshark); it costs CPU, so the numbers of a
 //! captured trial are for bytes, not for latency. The ledger never reads a capture: a capture can lose packets.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use wirecost_probe::process::{self, Signal};
+
+use crate::child;
 
 /// The kernel's buffer, MiB: large enough for a burst that the program cannot follow.
 const BUFFER_MIB: &str = "64";
@@ -41,16 +42,7 @@ impl Capture {
                 "dumpcap cannot be started ({error}); install tshark or wireshark, or leave --capture out"
             ))
         })?;
-        let (send, said) = mpsc::channel();
-        if let Some(stderr) = child.stderr.take() {
-            std::thread::spawn(move || {
-                for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                    if send.send(line).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
+        let said = child::lines(child.stderr.take().ok_or_else(|| std::io::Error::other("no pipe to dumpcap"))?);
         let mut capture = Capture { child, said };
         capture.until("File:")?;
         Ok(capture)
@@ -78,7 +70,7 @@ impl Capture {
         process::signal(self.child.id(), Signal::Int)?;
         // `Packets received/dropped on interface 'Loopback: lo': 123/0 (pcap:0/dumpcap:0/flushed:0/ps_ifdrop:0) (100.0%)`
         let line = self.until("received/dropped")?;
-        let _ = self.child.wait();
+        child::end(&mut self.child);
         let counts = line.rsplit("': ").next().and_then(|rest| rest.split(' ').next());
         let dropped = counts.and_then(|counts| counts.split_once('/')).and_then(|(_, dropped)| dropped.parse().ok());
         dropped.ok_or_else(|| std::io::Error::other(format!("dumpcap said something unexpected: {line}")))

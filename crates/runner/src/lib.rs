@@ -21,7 +21,7 @@ pub mod target_process;
 pub mod trial;
 
 mod capture;
-mod last_words;
+mod child;
 mod server;
 mod trial_process;
 

@@ -143,6 +143,11 @@ impl Server {
         }
     }
 
+    /// CPU time that the load generator has taken to publish for another, ns.
+    pub fn publishing_cpu_ns(&self) -> u64 {
+        self.publisher().map_or(0, Publisher::cpu_ns)
+    }
+
     /// Begins publishing.
     pub fn begin(&mut self, begin: Begin) -> Result<(), ServerFault> {
         match self {

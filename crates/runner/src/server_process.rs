@@ -1,28 +1,22 @@
 //! The server under test as a process: started, asked, stopped, and its death noticed with its last words.
 //! Lines of JSON over pipes, so that asking costs no byte on the network that is measured.
 
-use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::process::{Child, ChildStdin, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use wirecost_model::control::{Begin, Reading, Ready, ServerCommand, ServerEvent, ServerReport};
 use wirecost_probe::process::{self, Glance};
 
-use crate::last_words;
+use crate::child::{self, Words};
 
 /// How long a server may take until it listens.
 const READY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long a server may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Lines of its standard error that are kept.
-const LAST_WORDS: usize = 12;
 
 /// Why there is no server, or no longer.
 #[derive(Debug, thiserror::Error)]
@@ -53,13 +47,16 @@ pub enum ServerError {
     Confused(String),
 }
 
+fn no_pipe() -> ServerError {
+    ServerError::Start(std::io::Error::other("no pipe to it"))
+}
+
 /// A running server.
 pub struct ServerProcess {
     child: Child,
     commands: Option<ChildStdin>,
-    events: Receiver<Result<ServerEvent, String>>,
-    words: Arc<Mutex<VecDeque<String>>>,
-    reader: Option<JoinHandle<()>>,
+    events: Receiver<String>,
+    words: Words,
     ready: Option<Ready>,
 }
 
@@ -73,33 +70,10 @@ impl ServerProcess {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         process::die_with_parent(&mut command);
         let mut child = command.spawn().map_err(ServerError::Start)?;
-        let (send, events) = mpsc::channel();
-        if let Some(stdout) = child.stdout.take() {
-            std::thread::spawn(move || {
-                for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                    let event = serde_json::from_str(&line).map_err(|error| format!("{error} in {line:.200}"));
-                    if send.send(event).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        let words = Arc::new(Mutex::new(VecDeque::new()));
-        let reader = child.stderr.take().map(|stderr| {
-            let words = Arc::clone(&words);
-            std::thread::spawn(move || {
-                for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                    if let Ok(mut words) = words.lock() {
-                        if words.len() == LAST_WORDS {
-                            words.pop_front();
-                        }
-                        words.push_back(line);
-                    }
-                }
-            })
-        });
+        let events = child::lines(child.stdout.take().ok_or_else(no_pipe)?);
+        let words = Words::of(child.stderr.take(), None);
         let commands = child.stdin.take();
-        let mut server = ServerProcess { child, commands, events, words, reader, ready: None };
+        let mut server = ServerProcess { child, commands, events, words, ready: None };
         match server.event("listen", READY_TIMEOUT)? {
             ServerEvent::Ready(ready) => server.ready = Some(ready),
             other => return Err(ServerError::Confused(format!("{other:?} instead of where it listens"))),
@@ -119,20 +93,18 @@ impl ServerProcess {
 
     /// The error of a server that is not there any more.
     pub fn died(&mut self) -> ServerError {
-        let status = self.child.wait().map(|status| format!(" ({status})")).unwrap_or_default();
-        last_words::wait(self.reader.as_slice());
+        let status = child::end(&mut self.child).map(|status| format!(" ({status})")).unwrap_or_default();
+        self.words.wait_for_the_last();
         ServerError::Died { status, words: self.last_words() }
     }
 
     fn last_words(&self) -> String {
-        let words = self.words.lock().map(|words| words.iter().cloned().collect::<Vec<_>>()).unwrap_or_default();
-        if words.is_empty() { String::new() } else { format!("; its last words:\n  {}", words.join("\n  ")) }
+        child::quoted(&self.words.lines())
     }
 
     fn event(&mut self, what: &'static str, patience: Duration) -> Result<ServerEvent, ServerError> {
         match self.events.recv_timeout(patience) {
-            Ok(Ok(event)) => Ok(event),
-            Ok(Err(text)) => Err(ServerError::Confused(text)),
+            Ok(line) => serde_json::from_str(&line).map_err(|error| ServerError::Confused(format!("{error} in {line:.200}"))),
             Err(RecvTimeoutError::Disconnected) => Err(self.died()),
             Err(RecvTimeoutError::Timeout) => {
                 Err(ServerError::Silent { what, seconds: patience.as_secs(), words: self.last_words() })
@@ -193,7 +165,7 @@ impl ServerProcess {
             other => return Err(ServerError::Confused(format!("{other:?} instead of its report"))),
         };
         self.commands = None;
-        let _ = self.child.wait();
+        child::end(&mut self.child);
         Ok(report)
     }
 }
@@ -228,5 +200,10 @@ mod tests {
         assert!(matches!(error, ServerError::Start(_)), "{error}");
         let error = ServerProcess::start(&shell("echo hello; sleep 5")).err().expect("no JSON");
         assert!(matches!(error, ServerError::Confused(_)), "{error}");
+        // What is no text, too; and one that says no more and goes on is not waited for in vain.
+        let error = ServerProcess::start(&shell("printf '\\377\\n'; sleep 1000")).err().expect("no text");
+        assert!(matches!(error, ServerError::Confused(_)), "{error}");
+        let error = ServerProcess::start(&shell("exec >&-; sleep 1000")).err().expect("no output");
+        assert!(matches!(error, ServerError::Died { .. }), "{error}");
     }
 }

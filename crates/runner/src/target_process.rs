@@ -4,14 +4,13 @@
 //! What deliberately does not live here: how it is spoken to (the load generator's recipes), and what its connections carried
 //! (the load generator's books).
 
-use std::collections::{BTreeMap, VecDeque};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::thread::JoinHandle;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use wirecost_model::control::Reading;
@@ -21,16 +20,7 @@ use wirecost_probe::clock::now_ns;
 use wirecost_probe::process::{self, Glance, Memory, Signal};
 use wirecost_probe::sockets;
 
-use crate::last_words;
-
-/// Lines that are kept of what it writes.
-const LINES: usize = 40;
-
-/// Of these, lines that an error quotes.
-const LAST_WORDS: usize = 12;
-
-/// A longer line is cut.
-const LINE_BYTES: u64 = 400;
+use crate::child::{self, LINE_BYTES, Words};
 
 /// How long it may take to end when asked to.
 const GRACE: Duration = Duration::from_secs(5);
@@ -76,14 +66,6 @@ pub enum TargetError {
     /// A URL leads nowhere.
     #[error("the target's address: {0}")]
     Address(String),
-}
-
-/// What it wrote, the latest lines.
-#[derive(Debug, Default)]
-struct Words {
-    lines: VecDeque<String>,
-    /// The line that is waited for, until it came.
-    awaited: Option<String>,
 }
 
 /// A command of a target's where the target is, and with its environment; and the folder that this is.
@@ -164,14 +146,14 @@ pub struct TargetProcess {
     child: Option<Child>,
     guard: Option<Guard>,
     address: SocketAddr,
-    words: Arc<Mutex<Words>>,
-    /// The threads that read what it writes.
-    readers: Vec<JoinHandle<()>>,
+    words: Words,
     /// The folder it was started in: whose machine it was is nobody's business in a record.
     dir: String,
     stop_signal: Signal,
     /// CPU time of every process of the tree when it was last seen, ns: workers come and go.
     cpu_ns: BTreeMap<u32, u64>,
+    /// That of processes whose number another one has by now, ns.
+    ended_cpu_ns: u64,
     last: Reading,
 }
 
@@ -201,12 +183,7 @@ impl TargetProcess {
             Some(Ready::Line(text)) => Some(text.clone()),
             _ => None,
         };
-        let words = Arc::new(Mutex::new(Words { lines: VecDeque::new(), awaited }));
-        let listening = |output| {
-            let words = Arc::clone(&words);
-            std::thread::spawn(move || listen(output, &words))
-        };
-        let readers = outputs(&mut child).into_iter().map(listening).collect();
+        let words = Words::of(outputs(&mut child), awaited);
         let stop_signal = match target.stop_signal.unwrap_or_default() {
             StopSignal::Term => Signal::Term,
             StopSignal::Int => Signal::Int,
@@ -218,10 +195,10 @@ impl TargetProcess {
             guard,
             address,
             words,
-            readers,
             dir,
             stop_signal,
             cpu_ns,
+            ended_cpu_ns: 0,
             last: Reading::default(),
         })
     }
@@ -236,11 +213,11 @@ impl TargetProcess {
             child: None,
             guard: None,
             address,
-            words: Arc::default(),
-            readers: Vec::new(),
+            words: Words::default(),
             dir: String::new(),
             stop_signal: Signal::Term,
             cpu_ns: BTreeMap::new(),
+            ended_cpu_ns: 0,
             last: Reading::default(),
         })
     }
@@ -258,7 +235,7 @@ impl TargetProcess {
         let deadline = Instant::now() + Duration::from_nanos(READY_WITHIN.ns());
         loop {
             let missing = match ready {
-                Some(Ready::Line(text)) if self.words().awaited.is_some() => format!("no line with `{text}` came"),
+                Some(Ready::Line(text)) if self.words.is_awaiting() => format!("no line with `{text}` came"),
                 Some(Ready::Http(url)) => match http_status(url, self.address) {
                     Ok(200..=399) => return Ok(()),
                     Ok(status) => format!("status {status} from {url}"),
@@ -279,20 +256,14 @@ impl TargetProcess {
         }
     }
 
-    fn words(&self) -> MutexGuard<'_, Words> {
-        self.words.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// What it wrote, the latest lines.
     pub fn lines(&self) -> Vec<String> {
         let hide = |line: &String| if self.dir.len() > 1 { line.replace(&self.dir, ".") } else { line.clone() };
-        self.words().lines.iter().map(hide).collect()
+        self.words.lines().iter().map(hide).collect()
     }
 
     fn last_words(&self) -> String {
-        let lines = self.lines();
-        let last: Vec<String> = lines[lines.len().saturating_sub(LAST_WORDS)..].to_vec();
-        if last.is_empty() { String::new() } else { format!("; its last words:\n  {}", last.join("\n  ")) }
+        child::quoted(&self.lines())
     }
 
     /// Whether it still runs; of a URL nobody knows.
@@ -302,8 +273,8 @@ impl TargetProcess {
 
     /// The error of a target that is not there any more.
     pub fn died(&mut self) -> TargetError {
-        let status = self.child.as_mut().and_then(|child| child.wait().ok()).map(|status| format!(" ({status})"));
-        last_words::wait(&self.readers);
+        let status = self.child.as_mut().and_then(child::end).map(|status| format!(" ({status})"));
+        self.words.wait_for_the_last();
         TargetError::Died { status: status.unwrap_or_default(), words: self.last_words() }
     }
 
@@ -321,11 +292,15 @@ impl TargetProcess {
         for pid in self.tree() {
             if let Ok(one) = Glance::at(pid) {
                 // Kept, because one that ends has been paid for all the same.
-                self.cpu_ns.insert(pid, one.cpu_ns);
+                let before = self.cpu_ns.insert(pid, one.cpu_ns).unwrap_or(0);
+                // No clock goes backwards: it is another process.
+                if one.cpu_ns < before {
+                    self.ended_cpu_ns += before;
+                }
                 glance.rss_bytes += one.rss_bytes;
             }
         }
-        glance.cpu_ns = self.cpu_ns.values().sum();
+        glance.cpu_ns = self.ended_cpu_ns + self.cpu_ns.values().sum::<u64>();
         glance
     }
 
@@ -421,27 +396,6 @@ impl Drop for TargetProcess {
     }
 }
 
-/// Keeps the latest lines of an output, however long it and they are.
-fn listen(output: Box<dyn Read + Send>, words: &Mutex<Words>) {
-    let mut output = BufReader::new(output);
-    loop {
-        let mut line = Vec::new();
-        match (&mut output).take(LINE_BYTES).read_until(b'\n', &mut line) {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
-        }
-        let line = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
-        let mut words = words.lock().unwrap_or_else(PoisonError::into_inner);
-        if words.awaited.as_ref().is_some_and(|awaited| line.contains(awaited.as_str())) {
-            words.awaited = None;
-        }
-        if words.lines.len() == LINES {
-            words.lines.pop_front();
-        }
-        words.lines.push_back(line);
-    }
-}
-
 /// Whether something takes connections there.
 fn listens(address: SocketAddr) -> bool {
     sockets::listening().is_ok_and(|at| sockets::listens(&at, address))
@@ -465,7 +419,7 @@ fn http_status(url: &str, address: SocketAddr) -> std::io::Result<u16> {
     let mut head = [0; 12];
     stream.read_exact(&mut head)?;
     let status =
-        std::str::from_utf8(&head).ok().filter(|head| head.starts_with("HTTP/1.")).and_then(|head| head[9..].parse().ok());
+        std::str::from_utf8(&head).ok().filter(|head| head.starts_with("HTTP/1.")).and_then(|head| head.get(9..)?.parse().ok());
     status.ok_or_else(|| std::io::Error::other("no HTTP"))
 }
 

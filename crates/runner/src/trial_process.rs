@@ -1,19 +1,21 @@
 //! A trial process from outside: one order in, events out.
 
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use wirecost_model::control::{TrialEvent, TrialOrder};
 use wirecost_probe::process;
 
+use crate::child;
+
 /// A trial under way. Dropping it ends the process; its server dies with it.
 pub(crate) struct TrialProcess {
     child: Child,
-    events: Receiver<TrialEvent>,
+    events: Receiver<String>,
 }
 
 impl TrialProcess {
@@ -28,20 +30,8 @@ impl TrialProcess {
             let order = serde_json::to_vec(order).map_err(std::io::Error::other)?;
             stdin.write_all(&order)?;
         }
-        let (send, events) = mpsc::channel();
-        if let Some(stdout) = child.stdout.take() {
-            std::thread::spawn(move || {
-                for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                    let event = serde_json::from_str(&line).unwrap_or_else(|error| TrialEvent::Failed {
-                        server_died: false,
-                        message: format!("the trial process said something unexpected ({error}): {line:.200}"),
-                    });
-                    if send.send(event).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
+        let stdout = child.stdout.take().ok_or_else(|| std::io::Error::other("no pipe to the trial"))?;
+        let events = child::lines(stdout);
         Ok(TrialProcess { child, events })
     }
 
@@ -53,10 +43,13 @@ impl TrialProcess {
     /// The next event, `None` if there was none within `patience`.
     pub fn event(&mut self, patience: Duration) -> Option<TrialEvent> {
         match self.events.recv_timeout(patience) {
-            Ok(event) => Some(event),
+            Ok(line) => Some(serde_json::from_str(&line).unwrap_or_else(|error| TrialEvent::Failed {
+                server_died: false,
+                message: format!("the trial process said something unexpected ({error}): {line:.200}"),
+            })),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => {
-                let status = self.child.wait().map(|status| status.to_string()).unwrap_or_default();
+                let status = child::end(&mut self.child).map(|status| status.to_string()).unwrap_or_default();
                 Some(TrialEvent::Failed {
                     server_died: false,
                     message: format!("the trial process ended without a result ({status})"),

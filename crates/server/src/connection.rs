@@ -109,18 +109,22 @@ where
     let mut builder = http1::Builder::new();
     // The tap has deadlines of its own; see there.
     builder.header_read_timeout(None).max_buf_size(MAX_HEAD_BYTES);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
-    let mut is_stopping = false;
-    let ended = loop {
-        tokio::select! {
-            biased;
-            ended = connection.as_mut() => break ended,
-            () = context.meter.orders().given(Order::Stop), if !is_stopping => {
-                is_stopping = true;
-                context.meter.set_last();
-                connection.as_mut().graceful_shutdown();
+    let ended = {
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
+        let mut is_stopping = false;
+        loop {
+            tokio::select! {
+                biased;
+                ended = connection.as_mut() => break ended,
+                () = context.meter.orders().given(Order::Stop), if !is_stopping => {
+                    is_stopping = true;
+                    context.meter.set_last();
+                    connection.as_mut().graceful_shutdown();
+                }
             }
         }
+        // The connection is dropped here. If it broke after the answer that agrees to an upgrade, it still has the other end of
+        // that, and whoever waited for the upgrade would wait for ever.
     };
     if let Err(error) = ended
         && (error.is_parse() || context.meter.is_mid_request())

@@ -4,6 +4,7 @@
 //! - [`reader`]: a cursor that can wait, cancel-safe
 //! - [`waiters`]: who waits, and in which order they are woken
 //! - [`message`]: one message, and its encodings, each made once however many read it
+//! - [`held`]: what all rooms keep together, and the part of it that clients may fill
 //!
 //! The hub knows nothing of transports, sockets or runtimes: a poll, a stream and a WebSocket are all readers with a cursor,
 //! so none of them can be given an advantage here. Nothing is queued for anybody: a reader that is slow loses what falls out
@@ -21,15 +22,18 @@
 //! # Ok::<(), wirecost_server::hub::HubError>(())
 //! ```
 
+pub mod held;
 pub mod message;
 pub mod reader;
 pub mod room;
 pub mod waiters;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
+use bytes::Bytes;
+use held::Held;
 pub use message::Message;
 pub use reader::Reader;
 pub use room::{Batch, Limit, Room};
@@ -51,8 +55,9 @@ pub struct HubOptions {
     pub ring_messages: usize,
     /// Bytes of payload that a room keeps; the newest message is kept whatever its size.
     pub ring_bytes: usize,
-    /// Bytes of payload that all rooms keep together. While there are more, a room that is published in keeps the newest message
-    /// only; at twice as much nothing can be published. Clients may make up rooms.
+    /// Bytes that all rooms keep together: payloads, encodings, and what a message takes up beside them. While there are more, a
+    /// room that is published in keeps the newest message only; at twice as much nothing can be published. For what clients say
+    /// it is a part of that, because they may make up rooms.
     pub total_bytes: usize,
     /// Rooms at one time.
     pub max_rooms: usize,
@@ -93,14 +98,13 @@ pub struct Hub {
     options: HubOptions,
     rooms: RwLock<HashMap<Box<str>, Arc<Room>>>,
     closed: AtomicBool,
-    /// Bytes of payload in all rings.
-    held_bytes: Arc<AtomicUsize>,
+    held: Arc<Held>,
 }
 
 impl Hub {
     /// A hub without rooms.
     pub fn new(options: HubOptions) -> Arc<Hub> {
-        Arc::new(Hub { options, rooms: RwLock::default(), closed: AtomicBool::new(false), held_bytes: Arc::default() })
+        Arc::new(Hub { options, rooms: RwLock::default(), closed: AtomicBool::new(false), held: Arc::default() })
     }
 
     /// The room of that name, which is made if there is none.
@@ -116,7 +120,7 @@ impl Hub {
         if !rooms.contains_key(name) && rooms.len() >= self.options.max_rooms {
             return Err(HubError::TooManyRooms(rooms.len()));
         }
-        let room = rooms.entry(name.into()).or_insert_with(|| Arc::new(Room::new(name, self.options, &self.held_bytes)));
+        let room = rooms.entry(name.into()).or_insert_with(|| Arc::new(Room::new(name, self.options, &self.held)));
         if self.closed.load(Ordering::SeqCst) {
             room.close().wake();
         }
@@ -133,7 +137,9 @@ impl Hub {
     /// # Errors
     /// Those of [`Hub::room`].
     pub fn reader(self: &Arc<Self>, name: &str, after: Option<u64>) -> Result<Reader, HubError> {
-        Ok(Reader::new(self.clone(), vec![(self.room(name)?, after)]))
+        let mut reader = Reader::new(self.clone(), 1);
+        reader.follow(self.room(name)?, after);
+        Ok(reader)
     }
 
     /// A reader of the rooms `names`, parted by dots: each from its cursor on, in the same order; or, without cursors, from now
@@ -143,9 +149,26 @@ impl Hub {
     /// Those of [`Hub::room`], [`HubError::BadCursors`], [`HubError::BadRooms`].
     pub fn follow(self: &Arc<Self>, names: &str, after: &[u64]) -> Result<Reader, HubError> {
         let names = room_names(names, after)?;
-        let cursors = after.iter().copied().map(Some).chain(std::iter::repeat(None));
-        let rooms = names.into_iter().zip(cursors).map(|(name, after)| Ok((self.room(name)?, after)));
-        Ok(Reader::new(self.clone(), rooms.collect::<Result<_, HubError>>()?))
+        let mut reader = Reader::new(self.clone(), names.len());
+        for (at, name) in names.into_iter().enumerate() {
+            // Without this room the reader is dropped, and those that were made for it are forgotten.
+            reader.follow(self.room(name)?, after.get(at).copied());
+        }
+        Ok(reader)
+    }
+
+    /// Publishes what a client says in a room of its choice, as [`Room::publish`] does, in the part of the hub that clients may
+    /// fill.
+    ///
+    /// # Errors
+    /// Those of [`Hub::room`] and [`Room::publish`].
+    pub fn say(&self, name: &str, payload: Bytes) -> Result<Wakes, HubError> {
+        let room = self.room(name)?;
+        let said = room.say(payload);
+        if said.is_err() {
+            self.leave(&room);
+        }
+        said
     }
 
     /// Ends every reader once it has read what there is; nothing more can be published.
@@ -161,7 +184,7 @@ impl Hub {
         self.rooms().values().map(|room| room.waiting()).sum()
     }
 
-    /// Messages that fell out of a ring before a reader had read them, over all readers.
+    /// Messages that fell out of a ring before a reader had read them, or had no room in it, over all readers.
     pub fn overrun(&self) -> u64 {
         self.rooms().values().map(|room| room.overrun()).sum()
     }
@@ -216,6 +239,8 @@ pub fn check_name(name: &str) -> Result<(), HubError> {
 
 #[cfg(test)]
 mod tests {
+    use super::held::CLIENTS_PART;
+    use super::message::OVERHEAD_BYTES;
     use super::*;
 
     #[test]
@@ -239,8 +264,52 @@ mod tests {
         drop(two);
         assert_eq!(hub.room_count(), 0);
         let reader = hub.reader("used", None).unwrap();
-        hub.room("used").unwrap().publish(bytes::Bytes::from_static(b"x")).unwrap().wake();
+        hub.room("used").unwrap().publish(Bytes::from_static(b"x")).unwrap().wake();
         drop(reader);
         assert_eq!(hub.room_count(), 1, "what was published is still there to be polled");
+    }
+
+    #[test]
+    fn a_reader_that_finds_no_room_for_all_of_its_rooms_leaves_none_behind() {
+        let hub = Hub::new(HubOptions { max_rooms: 2, ..HubOptions::default() });
+        hub.room("there").unwrap();
+        assert_eq!(hub.follow("a.b", &[]).unwrap_err(), HubError::TooManyRooms(2));
+        assert_eq!(hub.room_count(), 1);
+    }
+
+    #[test]
+    fn what_clients_say_leaves_the_rest_to_the_server() {
+        let message = || Bytes::from(vec![b'a'; 100]);
+        let each = 100 + OVERHEAD_BYTES;
+        let hub = Hub::new(HubOptions { total_bytes: 40 * each, ..HubOptions::default() });
+        let said: Vec<_> = (0..100).map(|n| hub.say(&format!("r{n}"), message())).collect();
+        // Each room keeps its newest, up to twice the part.
+        assert_eq!(said.iter().filter(|said| said.is_ok()).count(), 2 * 40 / CLIENTS_PART + 1);
+        assert!(matches!(said[99], Err(HubError::Full(held_bytes)) if held_bytes == 21 * each), "{:?}", said[99]);
+        assert_eq!(hub.room_count(), 21, "what is refused leaves no room behind");
+        let all = hub.room("all").unwrap();
+        (0..15).for_each(|_| all.publish(message()).unwrap().wake());
+        assert_eq!(all.read(0, Limit::default()).messages.len(), 15);
+        assert!(hub.say("all", message()).is_err());
+        assert_eq!(hub.overrun(), 0, "whoever says something is told itself");
+    }
+
+    #[test]
+    fn rooms_that_stay_because_of_clients_are_a_part_of_all() {
+        let say = |hub: &Hub, room| hub.say(room, Bytes::from_static(b"x")).map(Wakes::wake);
+        let hub = Hub::new(HubOptions { max_rooms: 2 * CLIENTS_PART, ..HubOptions::default() });
+        let _listening = hub.reader("listened-to", None).unwrap();
+        hub.room("all").unwrap().publish(Bytes::from_static(b"x")).unwrap().wake();
+        for (room, said) in [
+            ("one", Ok(())),
+            ("two", Ok(())),
+            ("three", Err(HubError::TooManyRooms(2))),
+            ("listened-to", Err(HubError::TooManyRooms(2))),
+            ("two", Ok(())),
+            ("all", Ok(())),
+        ] {
+            assert_eq!(say(&hub, room), said, "{room}");
+        }
+        assert_eq!(hub.room_count(), 4);
     }
 }

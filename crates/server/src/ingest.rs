@@ -14,6 +14,9 @@ use crate::hub::{Hub, HubError, Room};
 /// Streams that are told apart; messages of any beyond are counted as corrupted.
 const MAX_STREAMS: usize = 1 << 16;
 
+/// Gaps in all streams together that are kept; what would make one more counts as corrupted, and stays missing.
+const MAX_GAPS: usize = 1 << 20;
+
 /// Everything clients have sent.
 #[derive(Debug, Default)]
 pub struct Ingest {
@@ -25,6 +28,8 @@ struct State {
     window: Option<Begin>,
     relay: Option<Relay>,
     streams: HashMap<u32, StreamCheck>,
+    /// Of all streams.
+    gaps: usize,
     uploaded: Uploaded,
 }
 
@@ -39,7 +44,7 @@ struct Relay {
 impl Relay {
     fn pass_on(&self, stream: u32, payload: &[u8]) {
         let Some(room) = self.rooms.get(stream as usize % self.rooms.len().max(1)) else { return };
-        // An envelope is text, all of it.
+        // An envelope is text, all of it, and what the hub has no room for it counts itself.
         if let Ok(wakes) = room.publish(Bytes::copy_from_slice(payload)) {
             self.fan_out.wake(wakes);
         }
@@ -87,7 +92,7 @@ impl Ingest {
     fn receive_at(&self, payload: &[u8], received_ns: u64) {
         let read = Envelope::read(payload);
         let mut state = self.lock();
-        let State { window, relay, streams, uploaded } = &mut *state;
+        let State { window, relay, streams, gaps, uploaded } = &mut *state;
         let full = streams.len() >= MAX_STREAMS;
         let Ok(envelope) = read else {
             uploaded.accounting.corrupted += 1;
@@ -97,7 +102,11 @@ impl Ingest {
             uploaded.accounting.corrupted += 1;
             return;
         }
-        match streams.entry(envelope.stream).or_default().see(envelope.sequence) {
+        let check = streams.entry(envelope.stream).or_default();
+        let elsewhere = *gaps - check.gaps();
+        let verdict = check.see_within(envelope.sequence, MAX_GAPS - elsewhere);
+        *gaps = elsewhere + check.gaps();
+        match verdict {
             StreamVerdict::New => uploaded.accounting.delivered += 1,
             StreamVerdict::Reordered => {
                 uploaded.accounting.delivered += 1;
@@ -105,6 +114,10 @@ impl Ingest {
             }
             StreamVerdict::Duplicate => {
                 uploaded.accounting.duplicated += 1;
+                return;
+            }
+            StreamVerdict::Scattered => {
+                uploaded.accounting.corrupted += 1;
                 return;
             }
         }

@@ -213,7 +213,12 @@ impl Desk {
 
     /// Text of Socket.IO packets that wait for their attachments, bytes.
     pub fn engine_waiting_bytes(&self) -> usize {
-        self.shared.engine.budget.taken_bytes()
+        self.shared.engine.waiting_text.taken_bytes()
+    }
+
+    /// What Engine.IO sessions keep for sending it, and of attachments that wait for others, bytes.
+    pub fn engine_kept_bytes(&self) -> usize {
+        self.shared.engine.kept.taken_bytes()
     }
 
     fn stop_publishing(&self) -> (Published, Injected) {

@@ -3,6 +3,7 @@
 mod support;
 
 use support::{Client, get, post, publish, run, server, server_with_ring, subscribed};
+use wirecost_server::hub::Limit;
 use wirecost_server::request_body::MAX_MESSAGE_BYTES;
 
 fn json(body: &str) -> String {
@@ -36,6 +37,43 @@ fn a_poll_brings_what_there_is_and_where_to_go_on() {
         assert_eq!(client.get("/poll?room=r&after=2").await, NOTHING);
         // A cursor of another server's life.
         assert_eq!(client.get("/poll?room=r&after=99").await, json(r#"{"next":2,"lost":0,"messages":[]}"#));
+        drop(client);
+        server.stop().await;
+    });
+}
+
+#[test]
+fn a_poll_of_several_rooms_takes_no_more_than_one_of_one_room() {
+    run(async {
+        let server = server().await;
+        let rooms = ["a", "b", "c"];
+        let padding = "x".repeat(1 << 20);
+        let texts: Vec<String> = rooms.iter().flat_map(|room| (0..6).map(move |n| format!("{room}{n}"))).collect();
+        for text in &texts {
+            publish(&server, &text[..1], &[&format!("{text}{padding}")]);
+        }
+        let mut client = Client::connect(&server).await;
+        let (mut cursors, mut seen, mut polls) = ("0.0.0".to_owned(), Vec::new(), 0);
+        loop {
+            let answer = client.get(&format!("/poll?room=a.b.c&after={cursors}")).await;
+            if answer == NOTHING {
+                break;
+            }
+            // One message more at the most than there is room for.
+            assert!(answer.len() <= Limit::default().bytes + padding.len() + 1000, "{}", answer.len());
+            let next = answer.split_once(r#"{"next":["#).unwrap().1.split_once("],\"lost\":0,").unwrap().0;
+            cursors = next.replace(',', ".");
+            let messages = answer.split_once("messages\":[").unwrap().1;
+            seen.extend(
+                messages.split('"').filter(|text| text.len() > padding.len()).map(|text| text.trim_end_matches('x').to_owned()),
+            );
+            polls += 1;
+        }
+        // All of it has come in order, and once.
+        assert!(polls >= 3 && cursors == "6.6.6", "{polls} polls up to {cursors}");
+        assert!(rooms.iter().all(|room| seen.iter().filter(|text| text.starts_with(room)).is_sorted()));
+        seen.sort_unstable();
+        assert_eq!(seen, texts);
         drop(client);
         server.stop().await;
     });

@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use support::websocket::frame;
+use support::websocket::{frame, upgrade};
 use support::{Client, Layers, books, get, publish, run, server, subscribed};
 use tokio::io::AsyncWriteExt;
 use wirecost_model::Direction;
@@ -263,5 +263,34 @@ fn a_client_that_vanishes_is_counted_to_its_last_byte() {
             assert_eq!(Layers::of(counters, direction).total(), counters.socket_bytes.get(direction));
         }
         assert_eq!(report.reading.open_connections, 0);
+    });
+}
+
+/// Waits until so many connections are open.
+async fn open_connections(server: &Running, connections: u64) {
+    while server.desk().reading().open_connections != connections {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[test]
+fn a_client_that_resets_its_upgrade_leaves_nothing_behind() {
+    run(async {
+        let server = start(ServerOptions { max_connections: 1, ..ServerOptions::default() }).await.unwrap();
+        let targets = ["/ws?room=r", "/ws/echo", "/socket.io/?EIO=4&transport=websocket"];
+        for target in targets {
+            let client = Client::connect(&server).await;
+            open_connections(&server, 1).await;
+            // A byte behind the request, and a reset before anybody could have read either.
+            client.stream.try_write(format!("{}x", upgrade(target)).as_bytes()).unwrap();
+            client.stream.set_zero_linger().unwrap();
+            drop(client);
+            // The only permit comes back, and the place in the room.
+            open_connections(&server, 0).await;
+            assert_eq!(server.hub().room_count(), 0, "{target}");
+            others_are_served(&server).await;
+            open_connections(&server, 0).await;
+        }
+        assert_eq!(server.stop().await.reading.counters.requests, 2 * targets.len() as u64);
     });
 }

@@ -27,11 +27,13 @@ const OUTCOME_COLUMNS: usize = 12;
 /// Climbs the ladder and says what was seen.
 pub fn calibrate(args: &CalibrateArgs) -> Outcome {
     let form = if args.short { CalibrationForm::Short } else { CalibrationForm::Full };
-    let calibration = climb(form, args.wire.into(), args.quiet, &watch_signals().count)?;
+    let signals = watch_signals();
+    let climbed = climb(form, args.wire.into(), args.quiet, &signals.count);
+    let calibration = climbed.map_err(|failure| signals.exit_of(failure))?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&calibration).map_err(anyhow::Error::from)?);
+        ui::print(&serde_json::to_string_pretty(&calibration).map_err(anyhow::Error::from)?);
     } else {
-        print!("{}", table(&calibration, ui::width()));
+        ui::print(table(&calibration, ui::width()).trim_end());
     }
     Ok(if calibration.holds() { exit::OK } else { exit::VOID })
 }

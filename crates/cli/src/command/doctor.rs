@@ -32,7 +32,7 @@ pub fn doctor() -> Outcome {
         Err(error) => say(false, "private network", format!("not possible: {error}; {}", error.remedy())),
     }
     let (soft, hard) = limits::nofile()?;
-    say(hard >= 4096, "file descriptors", format!("{soft} (hard {hard}): up to about {} clients", hard.saturating_sub(64)));
+    say(hard >= 4096, "file descriptors", format!("{soft} (hard {hard}): up to about {} connections", hard.saturating_sub(64)));
     if let Some(governor) = &machine.governor {
         say(
             governor == "performance",

@@ -234,6 +234,11 @@ impl Signals {
     pub(super) fn exit(&self) -> Exit {
         if self.terminated.load(SeqCst) { exit::TERMINATED } else { exit::INTERRUPTED }
     }
+
+    /// The same failure, and if it is that somebody stopped it, with the exit code that says who.
+    pub(super) fn exit_of(&self, failure: Failure) -> Failure {
+        if failure.exit == exit::INTERRUPTED { Failure { exit: self.exit(), ..failure } } else { failure }
+    }
 }
 
 fn run_job(
@@ -256,10 +261,7 @@ fn run_job(
             live.say("Calibrating the instruments, about 10 s");
         }
         let calibrated = calibrate::before_run(job.ground.wire, args.quiet, &signals.count);
-        *calibration = Some(calibrated.map_err(|failure| match failure.exit {
-            exit::INTERRUPTED => Failure { exit: signals.exit(), ..failure },
-            _ => failure,
-        })?);
+        *calibration = Some(calibrated.map_err(|failure| signals.exit_of(failure))?);
     }
     let mut provenance = provenance(job, &started, target_versions);
     if let Ok(earlier) = load::read_dir(store.dir()) {

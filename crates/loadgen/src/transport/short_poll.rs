@@ -15,6 +15,9 @@ use crate::stack::{Answer, Exchange, Http, MAX_BODY_BYTES};
 use crate::workload::ROOM_SEPARATOR;
 use wirecost_wire::batch::Batch;
 
+/// Rooms that a client may be in beside the first. What a server says of them goes into every request.
+const MOST_FURTHER_ROOMS: usize = 63;
+
 /// What a poller of either kind knows: where it is in the stream, and what has come but was not taken yet.
 pub(super) struct Cursor {
     pub next: u64,
@@ -48,6 +51,9 @@ impl Cursor {
             status => return Err(TransportError::Unexpected(format!("status {status} to a poll"))),
         }
         let batch = Batch::decode(&answer.body, MAX_BODY_BYTES).map_err(|e| TransportError::Malformed(e.to_string()))?;
+        if batch.also.len() > MOST_FURTHER_ROOMS {
+            return Err(TransportError::Malformed(format!("where {} further rooms stand", batch.also.len())));
+        }
         (self.next, self.also) = (batch.next, batch.also);
         if batch.lost > 0 {
             self.ready.push_back(Delivery::Lost(batch.lost));

@@ -119,7 +119,18 @@ fn check_workload(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)) 
     {
         report(&at(parameter), format!("{rate} sends less than one message in a window of {}", scenario.trial.measure));
     }
+    if let Some((parameter, rate)) = rate
+        && rate.0 * (scenario.trial.warmup.seconds() + scenario.trial.measure.seconds()) > MOST_MESSAGES
+    {
+        report(
+            &at(parameter),
+            format!("{rate} are more than {MOST_MESSAGES:.0} messages of one stream in a trial; make it shorter"),
+        );
+    }
 }
+
+/// Most messages of one stream in a trial. Their due times are held in memory, eight bytes each, and their numbers have 30 bits.
+const MOST_MESSAGES: f64 = 100_000_000.0;
 
 /// Most bytes of a closed loop that one client keeps on their way, if they are more than one message: what the buffers of one
 /// connection hold in any case, so that neither end has to read before it can write.
@@ -130,6 +141,9 @@ const MOST_JOINS: u32 = 64;
 
 /// Streams (a client in a room) that the server tells apart.
 const MOST_STREAMS: u32 = 1 << 16;
+
+/// Streams that all clients together listen to: each keeps an account of every client in its rooms, of some hundred bytes.
+const MOST_LISTENED: u64 = 4_000_000;
 
 fn check_rooms(chat: &Chat, clients: u32, report: &mut dyn FnMut(&str, String)) {
     if chat.rooms == 0 || chat.rooms > MOST_STREAMS {
@@ -144,6 +158,17 @@ fn check_rooms(chat: &Chat, clients: u32, report: &mut dyn FnMut(&str, String)) 
         report(
             "joins",
             format!("{clients} clients in {} rooms each; together at most {MOST_STREAMS} are told apart", chat.joins),
+        );
+    }
+    let members = u64::from(clients) * u64::from(chat.joins);
+    let listened = members.saturating_mul(members) / u64::from(chat.rooms.max(1));
+    if listened > MOST_LISTENED {
+        report(
+            "rooms",
+            format!(
+                "in {} rooms {clients} clients would have {listened} accounts of one another to keep, and {MOST_LISTENED} are possible; have more rooms, or fewer clients",
+                chat.rooms
+            ),
         );
     }
     // Stream numbers have 24 bits in an envelope.

@@ -325,8 +325,8 @@ fn sweep(scenario: &Scenario, tree: &Node, twins: &BTreeMap<usize, String>, prob
     for (index, arm) in scenario.arms.iter().enumerate() {
         let mine: Vec<_> =
             lanes.iter().filter(|(_, _, lane)| !matches!(lane, Lane::ArmOption(o) if !arm.transport.takes(o))).collect();
-        let points: usize = mine.iter().map(|(_, values, _)| values.len()).product();
-        if variants.len() + points > MOST_CELLS {
+        let points = mine.iter().fold(1usize, |points, (_, values, _)| points.saturating_mul(values.len()));
+        if variants.len().saturating_add(points) > MOST_CELLS {
             let at = tree.position(&[Step::Key("axes".into())]);
             problems.insert(Problem::new(at, format!("more than {MOST_CELLS} cells; sweep fewer values")));
             return variants;

@@ -21,8 +21,6 @@ fn orderly() -> TcpInfo {
         total_retrans: 0,
         dsack_dups: 0,
         ooo_segs_in: 0,
-        rtt_us: 50,
-        min_rtt_us: 20,
         snd_mss: 1448,
     }
 }

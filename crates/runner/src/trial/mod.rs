@@ -87,7 +87,7 @@ impl TrialError {
 pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEvent)) -> Result<TrialOutput, TrialError> {
     let private = order.wire == Wire::Private;
     if private {
-        enter_private(&PrivateNetwork { mtu: order.mtu, ..PrivateNetwork::default() })?;
+        enter_private(&PrivateNetwork { mtu: order.mtu })?;
         // On a loopback they fire without cause, and their answers are in no counter of the server's end.
         set_tcp_recovery(TcpRecovery::WITHOUT_PROBES)?;
     }
@@ -126,8 +126,15 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
         sources: sources(server.address().ip(), order.cell.connections()).map_err(TrialError::Sources)?,
         seed: order.spec.seed,
     };
-    let mut trial =
-        Running { order, script, tell, started_ns: now_ns(), series: Vec::new(), client_cpu_base_ns: process::cpu_ns(None)? };
+    let mut trial = Running {
+        order,
+        script,
+        tell,
+        started_ns: now_ns(),
+        series: Vec::new(),
+        client_cpu_base_ns: process::cpu_ns(None)?,
+        latencies: Default::default(),
+    };
     let started_utc = utc_now();
 
     let mut carried = vec![carried(private)?];
@@ -139,6 +146,7 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
     trial.barrier(&mut server, &fleet)?;
     let connected = server.read()?;
     carried.push(self::carried(private)?);
+    trial.probes(&server, &fleet)?;
     let nagle = connected.nagle_connections + wirecost_probe::sockets::nagle_connections()?;
 
     let timing = &order.cell.timing;
@@ -161,7 +169,7 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
     }
     let drained = server.read()?;
     carried.extend([window.carried[0], window.carried[1], self::carried(private)?]);
-    let closing = Progress { phase: "close".into(), ..trial.state(&fleet.status(), &begin) };
+    let closing = Progress { phase: "close".into(), ..trial.state(&fleet, &begin) };
     (trial.tell)(TrialEvent::Progress(closing));
     let mut clients = fleet.close();
     let Left { report, words, publisher, errors } = server.stop()?;

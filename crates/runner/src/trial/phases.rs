@@ -1,7 +1,7 @@
 //! A trial while it runs: clients connect, everyone is seen listening, and the phases pass with progress and readings. What comes
 //! before and after is in `trial`; what the readings say is in `sum`.
 
-use wirecost_loadgen::publisher::Publisher;
+use wirecost_loadgen::glance::Counts;
 use wirecost_loadgen::workload::Script;
 use wirecost_loadgen::{Fleet, FleetPlan};
 use wirecost_model::control::{Begin, Progress, Reading, SeriesPoint, TrialEvent, TrialOrder};
@@ -23,6 +23,10 @@ const SERIES_EVERY_NS: u64 = 1_000_000_000;
 /// How long all push subscribers may take to be seen waiting by the server, ns.
 const BARRIER_NS: u64 = 10_000_000_000;
 
+/// What a server that is not ours is left to itself when everybody has connected, ns: longer than the longest delayed
+/// acknowledgement (40 ms here).
+const STILLNESS_NS: u64 = 60_000_000;
+
 /// How often a probe is published, ns: longer than clients take to tell that they have heard one.
 const PROBE_EVERY_NS: u64 = 500_000_000;
 
@@ -34,6 +38,8 @@ pub(super) struct Running<'a> {
     pub(super) started_ns: u64,
     pub(super) series: Vec<SeriesPoint>,
     pub(super) client_cpu_base_ns: u64,
+    /// Latencies at the last two points of the series, so that what is shown is of the last second or two.
+    pub(super) latencies: [Counts; 2],
 }
 
 /// Both ends of the measured window.
@@ -43,8 +49,8 @@ pub(super) struct Window {
     pub(super) to: Reading,
     pub(super) server_cpu_ns: u64,
     pub(super) client_cpu_ns: u64,
-    /// Of this thread, which watches.
-    pub(super) watching_cpu_ns: u64,
+    /// Of what the clients do not do: this thread, which watches, and the publisher of a server that is not ours.
+    pub(super) beside_cpu_ns: u64,
     pub(super) client_rss_from_bytes: u64,
     pub(super) client: process::Memory,
     pub(super) machine: MachineState,
@@ -67,10 +73,9 @@ impl Running<'_> {
 
     /// Waits until the server sees every client listening: from then on no push can be missed.
     pub(super) fn barrier(&mut self, server: &mut Server, fleet: &Fleet) -> Result<(), TrialError> {
-        if let Some(publisher) = server.publisher() {
-            return self.probes(publisher, fleet);
-        }
         if self.order.cell.config.target.is_some() {
+            // It cannot be asked, so what is left to say is waited for: the first held poll, the last delayed acknowledgement.
+            sleep_until(now_ns() + STILLNESS_NS);
             return Ok(());
         }
         let listens = self.script.subscribe && self.order.cell.config.transport.row().initiative == Initiative::Push;
@@ -93,8 +98,10 @@ impl Running<'_> {
     }
 
     /// The same with a server that cannot be asked: probes are published until every client has heard one. A client that
-    /// polls at an interval will not for as long as that is, and misses nothing that it can ask for later.
-    fn probes(&mut self, publisher: &Publisher, fleet: &Fleet) -> Result<(), TrialError> {
+    /// polls at an interval will not for as long as that is, and misses nothing that it can ask for later. They are messages, and no
+    /// part of setting up.
+    pub(super) fn probes(&mut self, server: &Server, fleet: &Fleet) -> Result<(), TrialError> {
+        let Some(publisher) = server.publisher() else { return Ok(()) };
         if self.order.cell.config.transport == TransportKind::ShortPoll {
             return Ok(());
         }
@@ -138,18 +145,18 @@ impl Running<'_> {
         let carried_from = carried(private)?;
         // From here to the end of the window the server is not asked for anything: it would be measured being measured.
         let server_cpu_from_ns = server.glance()?.cpu_ns;
-        let (client_cpu_from_ns, watching_from_ns) = (process::cpu_ns(None)?, thread_cpu_ns());
+        let (client_cpu_from_ns, beside_from_ns) = (process::cpu_ns(None)?, thread_cpu_ns() + server.publishing_cpu_ns());
         let machine_from = MachineState::read()?;
         self.watch("measure", to_ns, server, fleet, begin)?;
         // What costs the least CPU first, so that looking is not in what is seen.
-        let watching_cpu_ns = thread_cpu_ns() - watching_from_ns;
+        let beside_cpu_ns = (thread_cpu_ns() + server.publishing_cpu_ns()).saturating_sub(beside_from_ns);
         let client_cpu_ns = process::cpu_ns(None)? - client_cpu_from_ns;
-        let server_cpu_ns = server.glance()?.cpu_ns - server_cpu_from_ns;
+        let server_cpu_ns = server.glance()?.cpu_ns.saturating_sub(server_cpu_from_ns);
         let to = server.read()?;
         let carried = [carried_from, carried(private)?];
         let machine = MachineState::read()?.since(&machine_from);
         let client = process::Memory::of(std::process::id())?;
-        Ok(Window { carried, from, to, server_cpu_ns, client_cpu_ns, watching_cpu_ns, client_rss_from_bytes, client, machine })
+        Ok(Window { carried, from, to, server_cpu_ns, client_cpu_ns, beside_cpu_ns, client_rss_from_bytes, client, machine })
     }
 
     fn watch(&mut self, phase: &str, until_ns: u64, server: &mut Server, fleet: &Fleet, begin: &Begin) -> Result<(), TrialError> {
@@ -169,8 +176,9 @@ impl Running<'_> {
         }
     }
 
-    pub(super) fn state(&self, status: &wirecost_loadgen::FleetStatus, begin: &Begin) -> Progress {
-        let now = now_ns();
+    pub(super) fn state(&self, fleet: &Fleet, begin: &Begin) -> Progress {
+        let (now, status) = (now_ns(), fleet.status());
+        let recent = fleet.latencies().since(&self.latencies[0]);
         let until = now.saturating_sub(begin.start_ns).min(begin.window_to_ns);
         Progress {
             phase: String::new(),
@@ -178,8 +186,8 @@ impl Running<'_> {
             connected: status.connected,
             delivered: status.delivered,
             expected: self.script.deliveries(self.order.cell.clients, 0..until),
-            p50_ns: status.p50_ns,
-            p99_ns: status.p99_ns,
+            p50_ns: recent.quantile(0.5),
+            p99_ns: recent.quantile(0.99),
             errors: status.errors,
             server_cpu_ns: self.series.last().map_or(0, |point| point.server_cpu_ns),
             client_cpu_ns: self.series.last().map_or(0, |point| point.client_cpu_ns),
@@ -197,9 +205,8 @@ impl Running<'_> {
         if !server.is_alive() {
             return Err(server.died().into());
         }
-        let status = fleet.status();
         if let Some(at_ns) = point_ns {
-            let glance = server.glance()?;
+            let (glance, status) = (server.glance()?, fleet.status());
             self.series.push(SeriesPoint {
                 at_ns,
                 delivered: status.delivered,
@@ -208,8 +215,10 @@ impl Running<'_> {
                 client_cpu_ns: process::cpu_ns(None)? - self.client_cpu_base_ns,
                 server_rss_bytes: glance.rss_bytes,
             });
+            let [_, last] = std::mem::take(&mut self.latencies);
+            self.latencies = [last, fleet.latencies()];
         }
-        let state = self.state(&status, begin);
+        let state = self.state(fleet, begin);
         (self.tell)(TrialEvent::Progress(Progress { phase: phase.into(), ..state }));
         Ok(())
     }

@@ -10,7 +10,7 @@ use wirecost_model::control::{Begin, Publish, Reading, SeriesPoint, ServerReport
 use wirecost_model::histogram::Histogram;
 use wirecost_model::hlog::Tagged;
 use wirecost_model::ledger::{self, Carried, Counters, InterfaceAccount, Ledger, Phase};
-use wirecost_model::record::{MachineCost, ProcessCost, Trial};
+use wirecost_model::record::{MachineCost, NEGATIVE_LATENCY, ProcessCost, Trial};
 use wirecost_model::scenario::Workload;
 use wirecost_model::stationarity;
 use wirecost_probe::interface;
@@ -82,7 +82,7 @@ impl Sum<'_> {
         let recovery = self.begin.cut.map(|_| Recovery { cut_connections: self.report.cut_connections, ..self.clients.recovery });
         let mut errors: BTreeMap<String, u64> = std::mem::take(&mut self.clients.errors);
         if self.clients.negative_latencies > 0 {
-            errors.insert("negative latency".into(), self.clients.negative_latencies);
+            errors.insert(NEGATIVE_LATENCY.into(), self.clients.negative_latencies);
         }
         if self.capture_dropped > 0 {
             errors.insert("packets missing in the capture".into(), self.capture_dropped);
@@ -120,8 +120,8 @@ impl Sum<'_> {
                 pss_bytes: window.to.pss_bytes,
             },
             client: ProcessCost {
-                cpu_ns: window.client_cpu_ns.saturating_sub(window.watching_cpu_ns),
-                waiting_cpu_ns: window.watching_cpu_ns,
+                cpu_ns: window.client_cpu_ns.saturating_sub(window.beside_cpu_ns),
+                waiting_cpu_ns: window.beside_cpu_ns,
                 rss_before_bytes: self.readings.client_rss_before_bytes,
                 rss_window_bytes: Some(window.client_rss_from_bytes),
                 rss_bytes: window.client.rss_bytes,

@@ -27,14 +27,17 @@ struct Place {
 }
 
 impl Reader {
-    pub(super) fn new(hub: Arc<Hub>, rooms: Vec<(Arc<Room>, Option<u64>)>) -> Reader {
-        let place = |(room, after): (Arc<Room>, Option<u64>)| {
-            // A cursor from the future would silently skip what comes until then.
-            let cursor = after.map_or_else(|| room.next(), |after| after.min(room.next()));
-            let place = room.join();
-            Place { room, cursor, place }
-        };
-        Reader { hub, rooms: rooms.into_iter().map(place).collect(), first: 0 }
+    /// Of no room yet, and of so many.
+    pub(super) fn new(hub: Arc<Hub>, rooms: usize) -> Reader {
+        Reader { hub, rooms: Vec::with_capacity(rooms), first: 0 }
+    }
+
+    /// Follows one room more.
+    pub(super) fn follow(&mut self, room: Arc<Room>, after: Option<u64>) {
+        // A cursor from the future would silently skip what comes until then.
+        let cursor = after.map_or_else(|| room.next(), |after| after.min(room.next()));
+        let place = room.join();
+        self.rooms.push(Place { room, cursor, place });
     }
 
     /// The number of the next message wanted, in each room.
@@ -56,27 +59,18 @@ impl Reader {
 
     /// What all rooms together have, within one limit.
     fn poll_all(&mut self, cx: &mut Context<'_>, limit: Limit) -> Poll<Option<Batch>> {
-        let count = self.rooms.len();
         self.first = self.first.wrapping_add(1);
-        let (mut all, mut bytes, mut waiting) = (Batch::default(), 0, false);
-        for at in 0..count {
-            let left =
-                Limit { messages: limit.messages.saturating_sub(all.messages.len()), bytes: limit.bytes.saturating_sub(bytes) };
-            if !all.messages.is_empty() && (left.messages == 0 || left.bytes == 0) {
-                break;
-            }
-            let Place { room, cursor, place } = &mut self.rooms[self.first.wrapping_add(at) % count];
+        let mut waiting = false;
+        let mut all = Batch::of_rooms(self.rooms.len(), self.first, limit, |at, left| {
+            let Place { room, cursor, place } = &mut self.rooms[at];
             match room.read_or_wait(*cursor, left, *place, cx.waker()) {
-                Poll::Pending => waiting = true,
-                Poll::Ready(None) => {}
-                Poll::Ready(Some(batch)) => {
-                    *cursor = batch.next;
-                    bytes += batch.payload_bytes() as usize;
-                    all.lost += batch.lost;
-                    all.messages.extend(batch.messages);
+                Poll::Pending => {
+                    waiting = true;
+                    None
                 }
+                Poll::Ready(batch) => batch.inspect(|batch| *cursor = batch.next),
             }
-        }
+        });
         if all.messages.is_empty() {
             return if waiting { Poll::Pending } else { Poll::Ready(None) };
         }

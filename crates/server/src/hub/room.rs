@@ -3,12 +3,12 @@
 //! Waiting is here only as far as it must be atomic with reading; the future is [`super::reader`].
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use bytes::Bytes;
 
+use super::held::{CLIENTS_PART, Held};
 use super::waiters::{Waiters, Wakes};
 use super::{HubError, HubOptions, Message};
 
@@ -59,6 +59,21 @@ impl Batch {
     pub fn payload_bytes(&self) -> u64 {
         self.messages.iter().map(|message| message.payload.len() as u64).sum()
     }
+
+    /// What so many rooms have within one limit for all of them. They are asked one after another, beginning with number `first`,
+    /// each within what those before it have left; whoever reads keeps the cursors. A room that is not asked has lost nothing.
+    pub fn of_rooms(count: usize, first: usize, limit: Limit, mut read: impl FnMut(usize, Limit) -> Option<Batch>) -> Batch {
+        let (mut all, mut left) = (Batch::default(), Some(limit));
+        for at in 0..count {
+            let Some(limit) = left else { break };
+            if let Some(batch) = read(first.wrapping_add(at) % count, limit) {
+                left = limit.after(&batch);
+                all.lost += batch.lost;
+                all.messages.extend(batch.messages);
+            }
+        }
+        all
+    }
 }
 
 /// A room.
@@ -66,8 +81,8 @@ impl Batch {
 pub struct Room {
     name: Box<str>,
     options: HubOptions,
-    /// Bytes of payload in the rings of all rooms of the hub.
-    held_bytes: Arc<AtomicUsize>,
+    /// What all rooms of the hub keep.
+    held: Arc<Held>,
     state: Mutex<State>,
 }
 
@@ -82,8 +97,8 @@ struct State {
 }
 
 impl Room {
-    pub(super) fn new(name: &str, options: HubOptions, held_bytes: &Arc<AtomicUsize>) -> Room {
-        Room { name: name.into(), options, held_bytes: Arc::clone(held_bytes), state: Mutex::default() }
+    pub(super) fn new(name: &str, options: HubOptions, held: &Arc<Held>) -> Room {
+        Room { name: name.into(), options, held: Arc::clone(held), state: Mutex::default() }
     }
 
     /// Its name.
@@ -97,30 +112,56 @@ impl Room {
     /// After [`super::Hub::close`] nothing is added.
     ///
     /// # Errors
-    /// [`HubError::NotUtf8`], [`HubError::Full`].
+    /// [`HubError::NotUtf8`], [`HubError::Full`]. What does not fit counts as overrun.
     pub fn publish(&self, payload: Bytes) -> Result<Wakes, HubError> {
-        if std::str::from_utf8(&payload).is_err() {
-            return Err(HubError::NotUtf8);
-        }
+        check_text(&payload)?;
         let mut state = self.lock();
+        let added = self.add(&mut state, payload, self.options.total_bytes);
+        if added.is_err() {
+            // It is lost to all that listen, as one that fell out of the ring; and once if nobody does, for those that poll.
+            state.overrun += state.waiters.joined().max(1) as u64;
+        }
+        added
+    }
+
+    /// The same for what a client says, which has less room ([`super::held`]).
+    ///
+    /// # Errors
+    /// [`HubError::NotUtf8`], [`HubError::Full`], [`HubError::TooManyRooms`].
+    pub(super) fn say(&self, payload: Bytes) -> Result<Wakes, HubError> {
+        check_text(&payload)?;
+        let HubOptions { total_bytes, max_rooms, .. } = self.options;
+        let mut state = self.lock();
+        // From its first message on a room stays.
+        let is_new = state.next == 0;
+        let said_in = self.held.said_in();
+        if is_new && said_in >= max_rooms / CLIENTS_PART {
+            return Err(HubError::TooManyRooms(said_in));
+        }
+        let added = self.add(&mut state, payload, total_bytes / CLIENTS_PART)?;
+        if is_new && state.next > 0 {
+            self.held.opened_by_client();
+        }
+        Ok(added)
+    }
+
+    /// Adds a message of which all rooms may keep `total_bytes` as [`HubOptions::total_bytes`] says.
+    fn add(&self, state: &mut State, payload: Bytes, total_bytes: usize) -> Result<Wakes, HubError> {
         if state.closed {
             return Ok(Wakes::default());
         }
-        let HubOptions { ring_messages, ring_bytes, total_bytes, .. } = self.options;
-        if self.held_bytes.load(Relaxed) > total_bytes.saturating_mul(2) {
-            return Err(HubError::Full(self.held_bytes.load(Relaxed)));
+        let held_bytes = self.held.bytes();
+        if held_bytes > total_bytes.saturating_mul(2) {
+            return Err(HubError::Full(held_bytes));
         }
-        let mut held_bytes = self.held_bytes.fetch_add(payload.len(), Relaxed) + payload.len();
+        let HubOptions { ring_messages, ring_bytes, .. } = self.options;
         state.ring_bytes += payload.len();
-        let id = state.next;
-        state.ring.push_back(Arc::new(Message::new(id, payload)));
+        state.ring.push_back(Arc::new(Message::new(state.next, payload, &self.held)));
         state.next += 1;
         while state.ring.len() > ring_messages.max(1)
-            || ((state.ring_bytes > ring_bytes || held_bytes > total_bytes) && state.ring.len() > 1)
+            || ((state.ring_bytes > ring_bytes || self.held.bytes() > total_bytes) && state.ring.len() > 1)
         {
-            let oldest = state.ring.pop_front().map_or(0, |message| message.payload.len());
-            state.ring_bytes -= oldest;
-            held_bytes = self.held_bytes.fetch_sub(oldest, Relaxed) - oldest;
+            state.ring_bytes -= state.ring.pop_front().map_or(0, |message| message.payload.len());
         }
         Ok(state.waiters.take())
     }
@@ -184,6 +225,10 @@ impl Room {
     }
 }
 
+fn check_text(payload: &[u8]) -> Result<(), HubError> {
+    std::str::from_utf8(payload).map(|_| ()).map_err(|_| HubError::NotUtf8)
+}
+
 impl State {
     fn read(&mut self, after: u64, limit: Limit) -> Batch {
         let oldest = self.next - self.ring.len() as u64;
@@ -211,6 +256,7 @@ impl State {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::message::OVERHEAD_BYTES;
     use super::*;
 
     fn room(ring_messages: usize, ring_bytes: usize) -> Room {
@@ -257,17 +303,54 @@ mod tests {
 
     #[test]
     fn all_rooms_together_keep_no_more_than_they_may() {
-        let options = HubOptions { total_bytes: 100, ..HubOptions::default() };
+        let each = 30 + OVERHEAD_BYTES;
+        let options = HubOptions { total_bytes: 3 * each + 10, ..HubOptions::default() };
         let hub = crate::hub::Hub::new(options);
         let message = || Bytes::from(vec![b'a'; 30]);
         let first = hub.room("first").unwrap();
         (0..5).for_each(|_| first.publish(message()).unwrap().wake());
-        assert_eq!(first.read(0, Limit::default()).messages.len(), 3, "90 of 100 bytes");
+        assert_eq!(first.read(0, Limit::default()).messages.len(), 3, "a fourth would be too many");
         // Others keep their newest, and at twice as much there is an end.
         let others: Vec<_> = (0..20).map(|n| hub.room(&format!("r{n}")).unwrap().publish(message())).collect();
         assert_eq!(others.iter().filter(|published| published.is_ok()).count(), 4);
-        assert!(matches!(others[4], Err(HubError::Full(210))), "{:?}", others[4]);
+        assert!(matches!(others[4], Err(HubError::Full(held_bytes)) if held_bytes == 7 * each), "{:?}", others[4]);
         assert_eq!(first.read(2, Limit::default()).messages.len(), 3);
+    }
+
+    #[test]
+    fn messages_without_a_payload_are_bounded_too() {
+        let hub = crate::hub::Hub::new(HubOptions { total_bytes: 10 * OVERHEAD_BYTES, ..HubOptions::default() });
+        let room = hub.room("r").unwrap();
+        (0..1000).for_each(|_| room.publish(Bytes::new()).unwrap().wake());
+        assert_eq!(room.read(0, Limit::default()).messages.len(), 10);
+    }
+
+    #[test]
+    fn encodings_count_for_as_long_as_their_messages_are_kept() {
+        let each = 10 + OVERHEAD_BYTES;
+        let hub = crate::hub::Hub::new(HubOptions { total_bytes: 4 * each, ..HubOptions::default() });
+        let room = hub.room("r").unwrap();
+        let publish = || room.publish(Bytes::from_static(b"0123456789")).unwrap().wake();
+        (0..3).for_each(|_| publish());
+        // The last of three takes as much as two.
+        room.read(2, Limit::default()).messages[0].encoded(0, |_| Bytes::from(vec![b'x'; each]));
+        publish();
+        assert_eq!(room.read(0, Limit::default()).messages.len(), 3);
+        // When it is gone there is room for four.
+        (0..4).for_each(|_| publish());
+        assert_eq!(room.read(0, Limit::default()).messages.len(), 4);
+    }
+
+    #[test]
+    fn what_finds_no_room_is_lost_to_all_that_listen_and_counted() {
+        let hub = crate::hub::Hub::new(HubOptions { total_bytes: 0, ..HubOptions::default() });
+        let publish = |room| hub.room(room).unwrap().publish(Bytes::from_static(b"x")).map(Wakes::wake);
+        publish("first").unwrap();
+        let _listening = [hub.reader("heard", None).unwrap(), hub.reader("heard", None).unwrap()];
+        publish("heard").unwrap_err();
+        assert_eq!(hub.overrun(), 2);
+        publish("perhaps-polled").unwrap_err();
+        assert_eq!(hub.overrun(), 3);
     }
 
     proptest! {

@@ -33,7 +33,8 @@ pub fn answer(parts: &request::Parts, context: &Context) -> Result<Answer, Refus
         return Ok(answer.meaning(Outcome::Empty, Some(SampleKind::EmptyPoll)));
     }
     let wants_tags = if_none_match.is_some() || query.get("etag") == Some("1");
-    let batch = read(&rooms, &after, &next);
+    // Another room is first with each request of a connection, so that a busy one does not keep a quiet one waiting.
+    let batch = read(&rooms, context.meter.requests() as usize, &after, &next, Limit::default());
     let cursors = batch.cursors();
     if after == cursors && !wants_tags {
         return Ok(poll_answer::nothing());
@@ -42,19 +43,20 @@ pub fn answer(parts: &request::Parts, context: &Context) -> Result<Answer, Refus
     Ok(if wants_tags { tagged(answer, &text(&cursors)) } else { answer })
 }
 
-/// What the rooms have together, within the limit for each; nothing but where they are for a client without cursors.
-fn read(rooms: &[Option<Arc<Room>>], after: &[u64], next: &[u64]) -> Batch {
-    let read = |at: usize| match (&rooms[at], after.get(at)) {
-        (Some(room), Some(&after)) => room.read(after, Limit::default()),
-        _ => Batch { next: next[at], ..Batch::default() },
-    };
-    let mut all = read(0);
-    for batch in (1..rooms.len()).map(read) {
-        all.also.push(batch.next);
-        all.lost += batch.lost;
-        all.messages.extend(batch.messages);
+/// What the rooms have together, beginning with number `first`; nothing but where they are for a client without cursors.
+fn read(rooms: &[Option<Arc<Room>>], first: usize, after: &[u64], next: &[u64], limit: Limit) -> Batch {
+    if let ([Some(room)], [after]) = (rooms, after) {
+        return room.read(*after, limit);
     }
-    all
+    // A room that the limit does not reach keeps the client's cursor.
+    let cursor = |at: usize| if rooms[at].is_some() { after.get(at).copied().unwrap_or(next[at]) } else { next[at] };
+    let mut cursors: Vec<u64> = (0..rooms.len()).map(cursor).collect();
+    let all = Batch::of_rooms(rooms.len(), first, limit, |at, left| {
+        let batch = rooms[at].as_ref()?.read(*after.get(at)?, left);
+        cursors[at] = batch.next;
+        Some(batch)
+    });
+    Batch { next: cursors.remove(0), also: cursors, ..all }
 }
 
 /// Cursors as requests and tags have them.
@@ -82,7 +84,29 @@ fn matches(tags: &HeaderValue, next: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
+    use crate::hub::{Hub, HubOptions};
+
+    #[test]
+    fn rooms_that_are_not_reached_keep_their_cursors_and_get_their_turn() {
+        let hub = Hub::new(HubOptions::default());
+        for (room, messages) in [("a", 5), ("b", 1), ("c", 2)] {
+            (0..messages).for_each(|_| hub.room(room).unwrap().publish(Bytes::from_static(b"x")).unwrap().wake());
+        }
+        let rooms = ["a", "b", "c", "none"].map(|name| hub.find(name));
+        let (after, next) = ([1, 0, 0, 7], [5, 1, 2, 0]);
+        let cursors = |first, after: &[u64], messages| {
+            let batch = read(&rooms, first, after, &next, Limit { messages, bytes: 100 });
+            (batch.messages.len(), batch.cursors())
+        };
+        assert_eq!(cursors(0, &after, 3), (3, vec![4, 0, 0, 0]));
+        assert_eq!(cursors(1, &after, 3), (3, vec![1, 1, 2, 0]));
+        assert_eq!(cursors(2, &after, 3), (3, vec![2, 0, 2, 0]));
+        assert_eq!(cursors(0, &after, 100), (7, vec![5, 1, 2, 0]));
+        assert_eq!(cursors(0, &[], 100), (0, next.to_vec()));
+    }
 
     #[test]
     fn tags_match_as_the_standard_says() {

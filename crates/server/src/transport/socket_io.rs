@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`request`] | what a request asks for, and whether it may |
 //! | [`refusal`] | the protocol's own errors |
-//! | [`budget`] | the bound of what all sessions' unfinished packets take up |
+//! | [`budget`] | the bounds of what all sessions together keep |
 //! | [`version`] | what differs on the wire between the two versions |
 //! | [`registry`] | sessions by id, bounded |
 //! | [`session`], [`outbox`], [`heartbeat`] | one session: who carries it, what waits to be sent, when it ends |
@@ -47,7 +47,7 @@ use crate::context::Context;
 use crate::metering::{Exchange, SampleKind};
 use crate::transport::held;
 use application::Kind;
-use budget::Budget;
+use budget::{Budget, MAX_KEPT_BYTES, MAX_WAITING_TEXT_BYTES};
 use refusal::EngineError;
 use registry::Registry;
 use request::{Asked, Transport};
@@ -83,20 +83,27 @@ impl Default for EngineOptions {
 }
 
 /// The sessions of a server.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Engine {
     /// How they are to be.
     pub options: EngineOptions,
     /// Those that there are.
     pub registry: Registry,
-    /// What their unfinished packets may take up.
-    pub budget: Budget,
+    /// For the text of packets that wait for attachments.
+    pub waiting_text: Budget,
+    /// For attachments that have come, and for what is to be sent.
+    pub kept: Budget,
 }
 
 impl Engine {
     /// Without sessions.
     pub fn new(options: EngineOptions) -> Engine {
-        Engine { options, registry: Registry::default(), budget: Budget::default() }
+        Engine {
+            options,
+            registry: Registry::default(),
+            waiting_text: Budget::new(MAX_WAITING_TEXT_BYTES),
+            kept: Budget::new(MAX_KEPT_BYTES),
+        }
     }
 }
 

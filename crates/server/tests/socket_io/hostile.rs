@@ -97,17 +97,19 @@ fn who_asks_and_does_not_read_is_bounded() {
         let server = server().await;
         let mut poller = polling_listener(&server, "").await;
         let said = format!("421[\"echo\",\"{}\"]", "x".repeat(400_000));
-        let mut posts = 0;
+        let (mut posts, mut most_bytes) = (0, 0);
         while poller.post(&server, &said).await.status == 200 {
             posts += 1;
             assert!(posts < 100);
+            most_bytes = server.desk().engine_kept_bytes().max(most_bytes);
         }
-        assert!(posts > 10);
+        assert!(posts > 10 && most_bytes > 4_000_000, "{posts} posts, {most_bytes} B");
         assert_eq!(poller.poll().await.refusal(), UNKNOWN_SESSION);
         // Of version 3: a hundred thousand pings in one body.
         let mut pinger = Poller::open(&server, "/socket.io/", "EIO=3").await;
         pinger.post(&server, &"1:2".repeat(100_000)).await;
         assert_eq!(pinger.poll().await.refusal(), UNKNOWN_SESSION);
+        assert_eq!(server.desk().engine_kept_bytes(), 0, "it ends with the session");
         others_are_served(&server).await;
         drop(poller);
         server.stop().await;

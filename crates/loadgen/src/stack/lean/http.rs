@@ -160,10 +160,12 @@ impl Client {
     }
 
     /// Sends a request and returns with the head of its answer. A kept connection may have been closed by the server in
-    /// the meantime: then a GET of which no byte was answered goes out once more, on a new connection. A POST does so
-    /// only if nothing of it was written, because a message must not be sent twice.
+    /// the meantime: then a GET of which no byte was answered goes out once more, on a new connection (RFC 9112 §9.3.1). A POST does
+    /// so only if nothing of it was written, because a message must not be sent twice; and one that the server may hold does not
+    /// either, because the end of a parked poll's connection is the end of what it waited for.
     async fn begin(&self, path: &str, request: Request<'_>, limit: Duration) -> Result<(Box<Link>, Head), TransportError> {
         let mut kept = self.idle();
+        let may_repeat = matches!(request, Request::Get(_)) && limit == ANSWER_TIMEOUT;
         loop {
             let (mut link, new) = match kept.take() {
                 Some(link) => (link, false),
@@ -173,7 +175,7 @@ impl Client {
             match self.exchange(&mut link, path, request, limit).await {
                 Ok(head) => return Ok((link, head)),
                 Err(TransportError::Ended | TransportError::Io(_))
-                    if !new && !link.wire.answered && (matches!(request, Request::Get(_)) || !link.wire.written) => {}
+                    if !new && !link.wire.answered && (may_repeat || !link.wire.written) => {}
                 Err(error) => return Err(error),
             }
         }

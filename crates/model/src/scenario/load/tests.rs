@@ -35,6 +35,28 @@ fn what_no_arm_takes_is_refused_where_it_stands() {
 }
 
 #[test]
+fn what_would_not_fit_into_a_machine_is_refused() {
+    let with = |workload: &str, rest: &str| problems(&format!("{}{rest}", GOOD.replace("push: { rate: 10/s }", workload)));
+    let crowd = with("chat: { rate: 1/s }", "clients: 20000\n");
+    assert!(crowd.len() == 1 && crowd[0].contains("400000000 accounts of one another"), "{crowd:#?}");
+    let flood = with("push: { rate: 1000000/s }", "trial: { measure: 100s }\n");
+    assert!(flood.len() == 1 && flood[0].contains("more than 100000000 messages of one stream"), "{flood:#?}");
+    // Eight axes of 256 values: one more than a number has room for.
+    let axis = |(key, unit): (&str, &str)| {
+        let values: Vec<String> = (100..356).map(|n| format!("{n}{unit}")).collect();
+        format!("  {key}: [{}]\n", values.join(", "))
+    };
+    let of_time = ["hold", "gap", "trial.measure", "trial.warmup", "trial.drain"].map(|key| (key, "ms"));
+    let others = [("workload.push.payload", "B"), ("workload.push.rate", "/s"), ("clients", "")];
+    let axes: String = of_time.into_iter().chain(others).map(axis).collect();
+    let cells = problems(&format!(
+        "name: a\nquestion: b?\nworkload: {{ push: {{ rate: 100/s, payload: 100B }} }}\nclients: 100\n\
+         trial: {{ warmup: 1s, measure: 1s, drain: 1s }}\narms: [long_poll]\naxes:\n{axes}"
+    ));
+    assert!(cells.iter().any(|problem| problem.contains("cells; sweep fewer values")), "{cells:#?}");
+}
+
+#[test]
 fn a_missing_field_is_told_once() {
     assert_eq!(problems("name: a\nworkload: { idle: {} }\narms: [sse]\n"), ["1:1: `question` is missing"]);
 }

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use tokio::time::Instant;
 use wirecost_wire::engine_io::Packet;
 
-use super::EngineOptions;
+use super::Engine;
 use super::namespace::Namespaces;
-use super::outbox::{Content, Outbox, Outgoing};
+use super::outbox::{Outbox, Outgoing};
 use super::session::Fault;
 use super::version::Version;
 use crate::context::Context;
@@ -34,10 +34,10 @@ pub enum Application {
 
 impl Application {
     /// At the opening of a session.
-    pub fn new(kind: Kind, version: Version, options: &EngineOptions, now: Instant) -> Application {
+    pub fn new(kind: Kind, version: Version, engine: &Engine, now: Instant) -> Application {
         match kind {
             Kind::Echo => Application::Echo,
-            Kind::SocketIo => Application::SocketIo(Box::new(Namespaces::new(version, options, now))),
+            Kind::SocketIo => Application::SocketIo(Box::new(Namespaces::new(version, engine, now))),
         }
     }
 
@@ -97,5 +97,5 @@ impl Application {
 
 fn echo(payload_bytes: usize, packet: Packet, outbox: &mut Outbox, context: &Context) {
     context.meter.received(payload_bytes as u64);
-    outbox.push(Outgoing { content: Content::Packet(packet), payload_bytes: Some(payload_bytes as u64) });
+    outbox.push(Outgoing { payload_bytes: Some(payload_bytes as u64), ..Outgoing::packet(packet) });
 }

@@ -114,7 +114,7 @@ fn benchmark(
         }
         ("say", [Value::String(room), Value::String(payload)]) => {
             context.meter.received(payload.len() as u64);
-            let said = context.hub().room(room).and_then(|room| room.publish(Bytes::from(payload.clone())));
+            let said = context.hub().say(room, Bytes::from(payload.clone()));
             done(said.map(|wakes| context.shared.fan_out.wake(wakes)).map_err(|error| error.to_string()))
         }
         _ => done(Err("there is no such event".into())),
@@ -174,7 +174,7 @@ fn demo(socket: &mut Socket, name: &str, ack_id: Option<u64>, args: &[Value], ou
         "my_broadcast_event" => {
             socket.count += 1;
             let event = Value::from(my_response(data, socket.count)).to_string();
-            if let Ok(wakes) = context.hub().room(DEMO_ROOM).and_then(|room| room.publish(event.into())) {
+            if let Ok(wakes) = context.hub().say(DEMO_ROOM, event.into()) {
                 context.shared.fan_out.wake(wakes);
             }
         }

@@ -35,11 +35,11 @@ impl Wanted {
         Wanted { version, support, kind, room: asked.room.map(str::to_owned) }
     }
 
-    /// Opens it. Nothing is sent yet. `None`: there are too many.
+    /// Opens it. Nothing is sent yet. `None`: there are too many, or they keep too much.
     pub fn open(&self, by_websocket: bool, context: &Context) -> Option<Arc<Session>> {
         let engine = &context.shared.engine;
         let sid = new_id()?;
-        let session = Session::new(&sid, (self.version, self.support), self.kind, by_websocket, &engine.options);
+        let session = Session::new(&sid, (self.version, self.support), self.kind, by_websocket, engine);
         if !engine.registry.add(session.clone()) {
             return None;
         }
@@ -52,7 +52,10 @@ impl Wanted {
             // In version 3 as well, as the official server of today does.
             max_payload_bytes: Some(engine.options.max_payload_bytes as u64),
         };
-        session.open(encode(&handshake), self.room.as_deref(), context);
+        if !session.open(encode(&handshake), self.room.as_deref(), context) {
+            engine.registry.forget(session.id());
+            return None;
+        }
         tokio::spawn(heartbeat::tend(session.clone(), context.shared.clone()));
         Some(session)
     }

@@ -12,10 +12,10 @@ use tokio::time::Instant;
 use wirecost_wire::engine_io::{MESSAGE_PREFIX, Packet as EnginePacket};
 use wirecost_wire::socket_io::{Body, Decoder, Limits, MAIN_NAMESPACE, Packet, TextEvent, encode};
 
-use super::EngineOptions;
+use super::Engine;
 use super::budget::Share;
 use super::event::{self, Behaviour};
-use super::outbox::{Content, Outbox, Outgoing};
+use super::outbox::{Content, Outbox, Outgoing, PACKET_BYTES};
 use super::registry::new_id;
 use super::rooms::{Rooms, Shape};
 use super::session::Fault;
@@ -39,8 +39,9 @@ pub struct Namespaces {
     conformance: bool,
     demo: bool,
     decoder: Decoder,
-    /// Of the server's budget, while a packet waits for its attachments.
-    share: Option<Share>,
+    /// Of the server's budgets, while a packet waits for its attachments: for its text, and for those that have come.
+    text: Share,
+    attachments: Share,
     sockets: Vec<Socket>,
     connect_due: Option<Instant>,
 }
@@ -62,14 +63,16 @@ pub struct Socket {
 
 impl Namespaces {
     /// At the opening of a session.
-    pub fn new(version: Version, options: &EngineOptions, now: Instant) -> Namespaces {
+    pub fn new(version: Version, engine: &Engine, now: Instant) -> Namespaces {
+        let options = &engine.options;
         let max = options.max_payload_bytes;
         Namespaces {
             version,
             conformance: options.conformance,
             demo: options.demo,
             decoder: Decoder::new(Limits { text_bytes: max, attachments_bytes: max, ..Limits::default() }),
-            share: None,
+            text: engine.waiting_text.share(),
+            attachments: engine.kept.share(),
             sockets: Vec::new(),
             connect_due: match version {
                 Version::V3 => None,
@@ -108,8 +111,7 @@ impl Namespaces {
             Ok(Some(packet)) => self.packet(packet, outbox, context),
             Ok(None) => {
                 // Without room for it the session ends, and what was parsed with it.
-                self.share = Some(context.shared.engine.budget.take(text.len()).ok_or(Fault::Message)?);
-                Ok(())
+                if self.text.grow(text.len()) { Ok(()) } else { Err(Fault::Message) }
             }
             Err(_) => Err(Fault::Message),
         }
@@ -120,9 +122,15 @@ impl Namespaces {
     /// # Errors
     /// [`Fault::Message`].
     pub fn binary(&mut self, data: Bytes, outbox: &mut Outbox, context: &Context) -> Result<(), Fault> {
-        match self.decoder.binary(data) {
+        // Here too the session ends without room.
+        if !self.attachments.grow(data.len() + PACKET_BYTES) {
+            return Err(Fault::Message);
+        }
+        // Copied, because a slice would keep all of the body or the buffer that it came in.
+        match self.decoder.binary(Bytes::copy_from_slice(&data)) {
             Ok(Some(packet)) => {
-                self.share = None;
+                self.text.clear();
+                self.attachments.clear();
                 self.packet(packet, outbox, context)
             }
             Ok(None) => Ok(()),
@@ -144,7 +152,8 @@ impl Namespaces {
         self.connect_due = None;
         // What waits for attachments waits no longer.
         self.decoder = Decoder::new(Limits { text_bytes: 0, attachments: 0, attachments_bytes: 0 });
-        self.share = None;
+        self.text.clear();
+        self.attachments.clear();
     }
 
     fn find(&self, namespace: &str) -> Option<usize> {

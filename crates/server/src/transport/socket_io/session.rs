@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use wirecost_wire::engine_io::Packet;
 use wirecost_wire::engine_io::v3::BinarySupport;
 
-use super::EngineOptions;
+use super::Engine;
 use super::application::{Application, Kind};
 use super::heartbeat::{Beat, Heartbeat};
 use super::outbox::{Outbox, Outgoing};
@@ -95,15 +95,15 @@ impl Session {
         (version, support): (Version, BinarySupport),
         kind: Kind,
         by_websocket: bool,
-        options: &EngineOptions,
+        engine: &Engine,
     ) -> Arc<Session> {
         let now = Instant::now();
         let state = State {
             status: Status::Open,
             carrier: if by_websocket { Carrier::Websocket } else { Carrier::Polling },
-            heartbeat: Heartbeat::new(version, options, now),
-            application: Application::new(kind, version, options, now),
-            outbox: Outbox::default(),
+            heartbeat: Heartbeat::new(version, &engine.options, now),
+            application: Application::new(kind, version, engine, now),
+            outbox: Outbox::new(&engine.kept),
             polled: false,
             posted: false,
             noops: 0,
@@ -146,12 +146,18 @@ impl Session {
         self.lock().carrier != Carrier::Websocket
     }
 
-    /// The opening: `open` is the handshake. `room` is what a client of version 3 wants to listen to.
-    pub fn open(&self, open: Bytes, room: Option<&str>, context: &Context) {
+    /// The opening: `open` is the handshake. `room` is what a client of version 3 wants to listen to. `false` if all sessions
+    /// together keep so much that there is no room for what is to be said first; the session has ended then.
+    pub fn open(&self, open: Bytes, room: Option<&str>, context: &Context) -> bool {
         let mut state = self.lock();
         let State { application, outbox, .. } = &mut *state;
         outbox.push(Outgoing::packet(Packet::Open(open)));
         application.opened(room, outbox, context);
+        let has_room = !outbox.overflowed();
+        if !has_room {
+            self.close(&mut state, None);
+        }
+        has_room
     }
 
     /// What there is to say from the opening on, without waiting.
@@ -226,7 +232,11 @@ impl Session {
                 Beat::Wait(at) => return Some(connect_due.map_or(at, |due| due.min(at))),
                 Beat::Ping => {
                     state.outbox.push(Outgoing::packet(Packet::Ping(Bytes::new())));
-                    state.wake();
+                    if state.outbox.overflowed() {
+                        self.close(&mut state, None);
+                    } else {
+                        state.wake();
+                    }
                 }
                 Beat::End => self.close(&mut state, None),
             }
@@ -280,7 +290,7 @@ impl Session {
         state.status = Status::Closed;
         state.last_word = last_word;
         state.application.leave();
-        state.outbox = Outbox::default();
+        state.outbox.clear();
         state.wake();
         self.changed.notify_one();
     }
@@ -310,5 +320,141 @@ impl State {
             self.application.poll_rooms(cx, limit, &mut taken);
         }
         taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::super::EngineOptions;
+    use super::super::budget::Budget;
+    use super::super::outbox::PACKET_BYTES;
+    use super::*;
+    use crate::context::Shared;
+    use crate::hub::held::CLIENTS_PART;
+    use crate::hub::{Hub, HubOptions};
+
+    const TWO_ATTACHMENTS: &str = r#"52-7["echo",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#;
+
+    /// Tests with the sessions of a server that keep `kept_bytes` together.
+    fn run(kept_bytes: usize, test: impl FnOnce(&Context)) {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let engine = Engine { kept: Budget::new(kept_bytes), ..Engine::new(EngineOptions::default()) };
+            let shared = Shared {
+                hub: Hub::new(HubOptions { max_rooms: CLIENTS_PART, ..HubOptions::default() }),
+                ingest: Default::default(),
+                metering: Default::default(),
+                fan_out: Default::default(),
+                engine,
+                body_timeout: Duration::MAX,
+                cut_connections: Default::default(),
+            };
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let meter = shared.metering.open(Arc::new(stream), false);
+            test(&Context::new(Arc::new(shared), meter));
+        });
+    }
+
+    fn session(kind: Kind, version: Version, context: &Context) -> Arc<Session> {
+        let session = Session::new("s", (version, BinarySupport::Octets), kind, false, &context.shared.engine);
+        assert!(session.open(Bytes::new(), None, context));
+        session.take_opening();
+        session
+    }
+
+    /// One in the main namespace.
+    fn connected(context: &Context) -> Arc<Session> {
+        let session = session(Kind::SocketIo, Version::V4, context);
+        session.receive(Packet::Message("0".into()), context).unwrap();
+        session.take_opening();
+        session
+    }
+
+    /// One from which a packet has come that has two attachments.
+    fn waiting(context: &Context) -> Arc<Session> {
+        let session = connected(context);
+        session.receive(Packet::Message(TWO_ATTACHMENTS.into()), context).unwrap();
+        session
+    }
+
+    #[test]
+    fn what_is_kept_of_a_body_does_not_keep_the_body() {
+        run(1 << 20, |context| {
+            type OfData = fn(Bytes) -> Packet;
+            let all: [(Arc<Session>, OfData); 4] = [
+                (session(Kind::Echo, Version::V4, context), Packet::Message),
+                (session(Kind::Echo, Version::V4, context), Packet::Binary),
+                (session(Kind::Echo, Version::V3, context), Packet::Ping),
+                (waiting(context), Packet::Binary),
+            ];
+            for (session, packet) in all {
+                // Twice, for the two attachments.
+                for _ in 0..2 {
+                    let body: Arc<[u8]> = Arc::new([b'x'; 1000]);
+                    session.receive(packet(Bytes::from_owner(body.clone()).slice(3..10)), context).unwrap();
+                    assert_eq!(Arc::strong_count(&body), 1, "{:?}", packet(Bytes::new()));
+                }
+                let kept = session.take_opening();
+                let kept = kept.iter().map(Outgoing::to_packet).filter(|packet| match packet {
+                    Packet::Pong(data) | Packet::Message(data) | Packet::Binary(data) => data == "xxxxxxx",
+                    _ => false,
+                });
+                assert_eq!(kept.count(), 2, "{:?}", packet(Bytes::new()));
+            }
+        });
+    }
+
+    #[test]
+    fn what_clients_say_is_bounded_by_the_hub() {
+        run(1 << 20, |context| {
+            let session = connected(context);
+            for (room, answer) in [("one", "31[]"), ("two", r#"31[{"error":"there are 1 rooms already"}]"#)] {
+                let said = format!(r#"21["say","{room}","x"]"#);
+                session.receive(Packet::Message(said.into()), context).unwrap();
+                let answers: Vec<Packet> = session.take_opening().iter().map(Outgoing::to_packet).collect();
+                assert_eq!(answers, [Packet::Message(answer.into())], "{room}");
+            }
+        });
+    }
+
+    #[test]
+    fn sessions_together_keep_no_more_than_they_may() {
+        const DATA_BYTES: usize = 1000;
+        run(3 * (DATA_BYTES + PACKET_BYTES) + PACKET_BYTES, |context| {
+            let kept_bytes = || context.shared.engine.kept.taken_bytes();
+            let data = || Packet::Binary(vec![0; DATA_BYTES].into());
+            let (greedy, other) = (session(Kind::Echo, Version::V4, context), session(Kind::Echo, Version::V4, context));
+            let (patient, late) = (waiting(context), waiting(context));
+            let silent = session(Kind::Echo, Version::V4, context);
+            (0..2).for_each(|_| greedy.receive(data(), context).unwrap());
+            patient.receive(data(), context).unwrap();
+            assert_eq!(kept_bytes(), 3 * (DATA_BYTES + PACKET_BYTES));
+            // What finds no room ends its session, be it an answer or an attachment, and none can be opened.
+            other.receive(data(), context).unwrap_err();
+            assert!(!other.can_be_asked());
+            late.receive(data(), context).unwrap_err();
+            let mut cx = TaskContext::from_waker(Waker::noop());
+            assert!(matches!(late.poll_outgoing(&mut cx, Limit::default()), Poll::Ready(None)));
+            let refused = Session::new("s", (Version::V4, BinarySupport::Octets), Kind::Echo, false, &context.shared.engine);
+            assert!(!refused.open(vec![0; DATA_BYTES].into(), None, context) && !refused.can_be_asked());
+            assert_eq!(kept_bytes(), 3 * (DATA_BYTES + PACKET_BYTES));
+            // Nor does a session go on whose ping finds none.
+            greedy.receive(Packet::Message(Bytes::new()), context).unwrap();
+            assert!(silent.beat(Instant::now() + Duration::from_secs(3600)).is_none() && !silent.can_be_asked());
+            // All of it comes back: by being read, by being whole, by the end.
+            assert_eq!((greedy.take_opening().len(), kept_bytes()), (3, DATA_BYTES + PACKET_BYTES));
+            patient.receive(data(), context).unwrap();
+            assert_eq!(patient.take_opening().len(), 3);
+            assert_eq!(kept_bytes(), 0);
+            let again = waiting(context);
+            again.receive(data(), context).unwrap();
+            greedy.receive(data(), context).unwrap();
+            assert_eq!(kept_bytes(), 2 * (DATA_BYTES + PACKET_BYTES));
+            greedy.end();
+            again.end();
+            assert_eq!(kept_bytes(), 0);
+        });
     }
 }

@@ -173,12 +173,21 @@ async fn a_stream_yields_what_comes_and_then_its_end() {
     assert!(matches!(opened.err(), Some(TransportError::Unexpected(why)) if why.contains("503")));
 }
 
+/// What is asked on a connection that was used before.
+enum Second {
+    Get { held: Duration },
+    Post,
+}
+
 /// Asks twice, the second time after the peer has closed the connection in the way that `close` says.
-async fn again(post: bool, peer: &Peer, close_before: bool) -> Result<Answer, TransportError> {
+async fn again(second: Second, peer: &Peer, close_before: bool) -> Result<Answer, TransportError> {
     let http = peer.client();
     let client = async {
         http.get("/a", &[], Duration::ZERO).await.expect("answered");
-        if post { http.post("/b", &[], Bytes::from_static(b"m")).await } else { http.get("/b", &[], Duration::ZERO).await }
+        match second {
+            Second::Get { held } => http.get("/b", &[], held).await,
+            Second::Post => http.post("/b", &[], Bytes::from_static(b"m")).await,
+        }
     };
     let server = async {
         let mut first = peer.accept().await;
@@ -201,12 +210,15 @@ async fn again(post: bool, peer: &Peer, close_before: bool) -> Result<Answer, Tr
 async fn a_kept_connection_that_was_closed_is_replaced_once() {
     for close_before in [true, false] {
         let peer = Peer::new().await;
-        assert_eq!(again(false, &peer, close_before).await.expect("a GET goes out again").status, 204);
+        let second = Second::Get { held: Duration::ZERO };
+        assert_eq!(again(second, &peer, close_before).await.expect("a GET goes out again").status, 204);
         assert_eq!(*peer.stages.borrow(), ["connect_tcp", "connect_tcp"]);
     }
-    // The server took the message and ended: sending it again could deliver it twice.
-    let peer = Peer::new().await;
-    assert!(matches!(again(true, &peer, false).await, Err(TransportError::Ended)));
+    // The server took the message and ended: sending it again could deliver it twice. And who ends a poll that it holds has ended
+    // what the client waited for.
+    for second in [Second::Post, Second::Get { held: Duration::from_secs(1) }] {
+        assert!(matches!(again(second, &Peer::new().await, false).await, Err(TransportError::Ended)));
+    }
 }
 
 #[tokio::test]
