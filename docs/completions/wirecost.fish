@@ -82,7 +82,7 @@ csv\t'One observation a row'
 junit\t'Thresholds and gates as test results'
 text\t'The table of the terminal'
 png\t'A picture a chart, in a folder'"
-complete -c wirecost -n "__fish_wirecost_using_subcommand report" -s o -l output -d 'Where to write it; beside the record if absent (html, png), else stdout. A folder for png' -r -F
+complete -c wirecost -n "__fish_wirecost_using_subcommand report" -s o -l output -d 'Where to write it; if absent, html of one record and png go beside it, all else to stdout. A folder for png' -r -F
 complete -c wirecost -n "__fish_wirecost_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wirecost -n "__fish_wirecost_using_subcommand calibrate" -l wire -d 'Where packets go' -r -f -a "auto\t'Private if possible'
 private\t'A network namespace for each trial'

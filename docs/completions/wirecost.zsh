@@ -85,8 +85,8 @@ csv\:"One observation a row"
 junit\:"Thresholds and gates as test results"
 text\:"The table of the terminal"
 png\:"A picture a chart, in a folder"))' \
-'-o+[Where to write it; beside the record if absent (html, png), else stdout. A folder for png]:FILE:_files' \
-'--output=[Where to write it; beside the record if absent (html, png), else stdout. A folder for png]:FILE:_files' \
+'-o+[Where to write it; if absent, html of one record and png go beside it, all else to stdout. A folder for png]:FILE:_files' \
+'--output=[Where to write it; if absent, html of one record and png go beside it, all else to stdout. A folder for png]:FILE:_files' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 '*::records -- Records\: folders that hold a record.json:_files' \
@@ -128,7 +128,7 @@ _arguments "${_arguments_options[@]}" : \
 '--help[Print help (see more with '\''--help'\'')]' \
 '::what -- What to list:((transports\:"The transports that there are"
 scenarios\:"Scenario files and their questions"
-results\:"Records and their verdicts"))' \
+results\:"Records, with their questions and trials"))' \
 && ret=0
 ;;
 (validate)

@@ -40,7 +40,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
         &["bytes", "futures-util", "httparse", "reqwest", "rustls", "thiserror", "tokio", "tokio-rustls", "tokio-tungstenite"],
     ),
     ("wirecost-runner", &["wirecost-model", "wirecost-probe", "wirecost-loadgen"], &["jiff", "serde_json", "thiserror"]),
-    ("wirecost-report", &["wirecost-model", "wirecost-wire"], &["plotters", "resvg", "serde", "serde_json"]),
+    ("wirecost-report", &["wirecost-model"], &["plotters", "resvg", "serde", "serde_json"]),
     (
         "wirecost",
         &["wirecost-model", "wirecost-probe", "wirecost-report", "wirecost-runner", "wirecost-server"],

@@ -187,7 +187,31 @@ pub fn read_record(path: &Path) -> Result<Record, LoadError> {
         return Err(LoadError::SchemaVersion { path: path.into(), found });
     }
     // From the text again, not from the value: the error then says line and column.
-    serde_json::from_str(&text).map_err(|error| malformed(format!("is not a record: {error}")))
+    let record = serde_json::from_str(&text).map_err(|error| malformed(format!("is not a record: {error}")))?;
+    check(&record).map_err(|problem| malformed(format!("the record is damaged: {problem}")))?;
+    Ok(record)
+}
+
+/// What everything here takes for granted of a record, and JSON cannot say: a cell stands where its number says, and whatever names
+/// a cell names one that is there.
+fn check(record: &Record) -> Result<(), String> {
+    let Record { plan, trials, cells, comparisons, twins, search, .. } = record;
+    if let Some((at, cell)) = plan.cells.iter().enumerate().find(|(at, cell)| cell.index != *at) {
+        return Err(format!("the cell at place {at} of its plan says that it is cell {}", cell.index));
+    }
+    let there = |what: &str, named: Vec<usize>| {
+        let missing = named.into_iter().find(|cell| *cell >= plan.cells.len());
+        missing.map_or(Ok(()), |cell| Err(format!("{what} is of cell {cell}, and its plan has {} cells", plan.cells.len())))
+    };
+    there("a planned trial", plan.trials.iter().map(|spec| spec.cell).collect())?;
+    there("a trial", trials.iter().map(|trial| trial.cell).collect())?;
+    there("a summary", cells.iter().map(|summary| summary.cell).collect())?;
+    there("a comparison", comparisons.iter().chain(twins).flat_map(|pair| [pair.cell, pair.baseline]).collect())?;
+    // Subjects and answers have the numbers of the first cells.
+    there("a subject of its search", plan.search.iter().filter_map(|search| search.subjects.checked_sub(1)).collect())?;
+    let answers = || search.iter().flat_map(|search| &search.answers);
+    there("an answer of its search", answers().enumerate().map(|(number, _)| number).collect())?;
+    there("a level of its search", answers().flat_map(|answer| &answer.levels).map(|level| level.cell).collect())
 }
 
 /// The interval stated in a comment line `#interval_ns=N` (with or without a blank after the mark).
@@ -223,6 +247,50 @@ mod tests {
         assert_eq!(interval_of("#[Histogram log format version 1.3]\n# interval_ns=250000000\n"), Some(250_000_000));
         assert_eq!(interval_of("#interval_ns=0\n"), None);
         assert_eq!(interval_of("Tag=a,0,1,2,x\n#interval_ns=5\n"), None);
+    }
+
+    #[test]
+    fn a_record_that_names_cells_which_are_not_there_is_refused() {
+        use crate::fixture;
+        use wirecost_model::record::Comparison;
+        type Damage = fn(&mut Record);
+        let damages: [(Damage, &str); 10] = [
+            (|r| r.plan.cells.swap(1, 2), "the cell at place 1 of its plan says that it is cell 2"),
+            (|r| drop(r.plan.cells.pop()), "a planned trial is of cell "),
+            (|r| r.plan.trials[0].cell = usize::MAX, "a planned trial is of cell 18446744073709551615, and its plan has "),
+            (|r| r.trials[3].cell = 99, "a trial is of cell 99"),
+            (|r| r.cells[0].cell = 99, "a summary is of cell 99"),
+            (|r| r.comparisons[0].baseline = 99, "a comparison is of cell 99"),
+            (|r| r.twins = vec![Comparison { cell: 99, ..r.comparisons[0].clone() }], "a comparison is of cell 99"),
+            (|r| r.plan.search.as_mut().unwrap().subjects = 100, "a subject of its search is of cell 99"),
+            (|r| r.search.as_mut().unwrap().answers[4].levels[0].cell = 99, "a level of its search is of cell 99"),
+            (
+                |r| {
+                    let answers = &mut r.search.as_mut().unwrap().answers;
+                    *answers = answers.iter().cycle().take(99).cloned().collect();
+                },
+                "an answer of its search is of cell ",
+            ),
+        ];
+        let mut record = fixture::run_of_a_search().record.clone();
+        record.comparisons = fixture::run().record.comparisons.clone();
+        assert_eq!(check(&record), Ok(()));
+        for run in [fixture::run(), fixture::run_over_axes()] {
+            assert_eq!(check(&run.record), Ok(()));
+        }
+        for (damage, says) in damages {
+            let mut damaged = record.clone();
+            damage(&mut damaged);
+            let said = check(&damaged).unwrap_err();
+            assert!(said.starts_with(says), "{said}");
+        }
+        // A reader is told the file, and that it is not the fault of wirecost.
+        let path = std::env::temp_dir().join(format!("wirecost-report-damaged-{}.json", std::process::id()));
+        record.trials[0].cell = 99;
+        fs::write(&path, serde_json::to_string(&record).unwrap()).unwrap();
+        let said = read_record(&path).unwrap_err().to_string();
+        fs::remove_file(&path).unwrap();
+        assert!(said.starts_with(&format!("{}: the record is damaged: a trial is of cell 99", path.display())), "{said}");
     }
 
     #[test]

@@ -8,16 +8,12 @@ use wirecost_model::search::{self, Next, Outcome, ProbedLevel, SearchAnswer, Sea
 use wirecost_model::{Cell, Plan, Record};
 
 use crate::format;
+use crate::gate::{self, Blame};
 use crate::stats::estimate;
 use crate::stats::metric::Metric;
 use crate::stats::threshold::metric_name;
 use crate::table::{Column, Table};
 use crate::view;
-
-/// Gates that fail when the load generator is at its limit, and not what it measures.
-const OF_THE_LOAD_GENERATOR: &[&str] = &["client_cpu", "pacer_lag"];
-/// Gates that fail when messages no longer leave when they are due, because a core is full or the machine is disturbed.
-const OF_THE_SENDER: &[&str] = &["offered_rate", "publish_lag", "missed_ticks"];
 
 /// How to read an answer.
 pub const READING: &str = "An answer is good to one step of the levels, on this machine, for as long as a trial takes. It says nothing of a longer time, in which queues may fill, and of levels above the one that failed. Trials that a gate voided say neither that the condition holds nor that it fails.";
@@ -166,10 +162,10 @@ pub fn sentence(record: &Record, result: &SearchResult, number: usize) -> String
         }
         (Stop::Unjudged, held_level) => {
             let gates = format::list(&answer.voided_by);
-            let any = |names: &[&str]| answer.voided_by.iter().any(|gate| names.contains(&gate.as_str()));
-            let limit = if any(OF_THE_LOAD_GENERATOR) {
+            let blamed = |blame: Blame| answer.voided_by.iter().any(|name| gate::blame(name) == Some(blame));
+            let limit = if blamed(Blame::LoadGenerator) || blamed(Blame::Pacer) {
                 ": the load generator's limit was reached"
-            } else if any(OF_THE_SENDER) {
+            } else if blamed(Blame::Sender) {
                 ": messages no longer leave when they are due, for want of a core or of a quiet machine"
             } else {
                 ""
@@ -281,7 +277,7 @@ mod tests {
         let mut search = run.record.plan.search.clone().unwrap();
         let (cell, mut trial) = (run.record.plan.cells[1].clone(), run.record.trials[1].clone());
         trial.accounting.lost = 2;
-        trial.gates = crate::gate::judge(&cell, &trial);
+        trial.gates = gate::judge(&cell, &trial);
         assert_eq!(outcome(&search, &cell, &trial), Outcome::Void);
         search.condition.metric = "lost".into();
         (search.condition.comparison, search.condition.value) = (wirecost_model::threshold::Comparison::Equal, 0.0);
@@ -301,6 +297,19 @@ mod tests {
         let last = result.answers[3].levels.last().unwrap().clone();
         result.answers[3].levels.push(ProbedLevel { level: 800.0, failed: 1, void: 0, ..last });
         assert!(sentence(record, &result, 3).ends_with("and not the answer. It fails at 800/s."));
+    }
+
+    #[test]
+    fn whose_limit_ended_it_is_said_where_it_is_known() {
+        let record = &fixture::run_of_a_search().record;
+        let mut result = record.search.clone().unwrap();
+        let mut by = |gates: &[&str]| {
+            result.answers[3].voided_by = gates.iter().map(ToString::to_string).collect();
+            sentence(record, &result, 3)
+        };
+        assert!(by(&["arrivals", "pacer_lag"]).contains("pacer_lag: the load generator's limit was reached"));
+        assert!(by(&["arrivals"]).contains("arrivals: messages no longer leave when they are due"));
+        assert!(by(&["steal"]).contains("every trial is void by steal, so that"));
     }
 
     #[test]

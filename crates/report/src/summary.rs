@@ -270,6 +270,15 @@ fn row(record: &Record, cell: &Cell, floor_ns: Option<f64>) -> Row {
     }
 }
 
+/// How to read the table, and what its marks mean.
+pub fn legend(record: &Record) -> String {
+    let baseline = record.plan.cells.iter().find(|cell| cell.config.name == record.plan.baseline).map(view::arm_title);
+    format!(
+        "Beneath a number: how many times that of {} it is (0.50× is half as much), with its 95 % interval. = means the same within 5 %, ~ means that the two cannot be told apart, parentheses that there are too few trials to tell. The interval belongs to that one comparison; the judgement takes into account how many comparisons there are, so ~ may stand beside an interval without 1 in it. All copies of a broadcast message are late together, so a p99 of few messages rests on less than its number of samples. – means not measured, or fewer than ten samples beyond the percentile. Wire bytes are those of the measured window, both directions, with TCP and IP headers; a real Ethernet adds 14 bytes to each packet. Kernel memory is that of both ends. Theory: for short polling half an interval, for long polling the closed form with the scenario's gap, plus the median of the same server's fastest push arm as the floor.",
+        baseline.unwrap_or_else(|| record.plan.baseline.clone())
+    )
+}
+
 /// What theory says of a poller's median, ns. For a push arm theory is the floor, and the floor is a push arm: that would be a
 /// number beside itself.
 fn theory_ns(cell: &Cell, floor_ns: Option<f64>) -> Option<f64> {

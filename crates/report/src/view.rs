@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use wirecost_model::pace::Pace;
+use wirecost_model::record::Trial;
 use wirecost_model::scenario::{Audience, Pacing, Scalar, Stack, TlsVersion, Wire, Workload};
 use wirecost_model::schedule::Arrivals;
 use wirecost_model::transport::TRANSPORTS;
@@ -142,6 +143,12 @@ pub fn rate_axis(plan: &Plan) -> Option<&str> {
     plan.cells.iter().flat_map(|cell| cell.point.keys()).find(is_rate).map(String::as_str)
 }
 
+/// The axis of the window's length, if the plan has one.
+pub fn window_axis(plan: &Plan) -> Option<&str> {
+    let is_window = |axis: &&String| matches!(axis.as_str(), "measure" | "trial.measure");
+    plan.cells.iter().flat_map(|cell| cell.point.keys()).find(is_window).map(String::as_str)
+}
+
 /// What a cell is called anywhere: its title and its group.
 pub fn full_title(plan: &Plan, cell: &Cell) -> String {
     let group =
@@ -268,13 +275,44 @@ fn settings(plan: &Plan) -> String {
     format!("HTTP/1.1, {encryption}, {stack}")
 }
 
+/// The host of a cell's server, if that is not this one.
+pub fn remote_host(cell: &Cell) -> Option<String> {
+    cell.config.target.as_deref()?.remote_host()
+}
+
+/// Hosts beside this one on which servers are, each once, and whether no server is here.
+pub fn remote_hosts(plan: &Plan) -> (Vec<String>, bool) {
+    let mut hosts: Vec<String> = plan.cells.iter().filter_map(remote_host).collect();
+    let all = !hosts.is_empty() && hosts.len() == plan.cells.len();
+    hosts.sort();
+    hosts.dedup();
+    (hosts, all)
+}
+
+/// Where the packets of trials went whose both ends are here, each way once.
+pub fn wires(record: &Record) -> Vec<Wire> {
+    let is_here = |trial: &&Trial| record.plan.cells.get(trial.cell).is_none_or(|cell| remote_host(cell).is_none());
+    let mut wires: Vec<Wire> = Vec::new();
+    for wire in record.trials.iter().filter(is_here).map(|trial| trial.wire) {
+        if !wires.contains(&wire) {
+            wires.push(wire);
+        }
+    }
+    wires
+}
+
 fn network(record: &Record) -> String {
-    let mut wires: Vec<Wire> = record.trials.iter().map(|trial| trial.wire).collect();
-    wires.dedup();
-    match wires.as_slice() {
+    let (hosts, all) = remote_hosts(&record.plan);
+    let there = format!("the network to {}", format::list(&hosts));
+    let here = match wires(record).as_slice() {
         [Wire::Private] => format!("private network on one host, MTU {}", record.plan.mtu),
         [Wire::Host] => "loopback of one host (segments of up to 64 KiB)".into(),
         _ => "one host".into(),
+    };
+    match (hosts.is_empty(), all) {
+        (true, _) => here,
+        (_, true) => there,
+        _ => format!("{here}, for arms with their server elsewhere {there}"),
     }
 }
 
@@ -316,6 +354,26 @@ mod tests {
         let mut record = fixture::run().record.clone();
         record.plan.mtu = 9000;
         assert!(condition(&record, &record.plan.cells[0]).contains("private network on one host, MTU 9000;"));
+    }
+
+    #[test]
+    fn a_server_elsewhere_is_not_on_the_loopback() {
+        let mut record = fixture::run().record.clone();
+        let target = |url: &str| serde_json::from_str(&format!(r#"{{"url": "{url}", "dialect": {{"sse": {{}}}}}}"#)).unwrap();
+        let mut at = |cells: &[usize], url: &str| {
+            for &cell in cells {
+                record.plan.cells[cell].config.target = Some(target(url));
+                record.trials.iter_mut().filter(|trial| trial.cell == cell).for_each(|trial| trial.wire = Wire::Host);
+            }
+            network(&record)
+        };
+        // At a URL, and on this machine all the same.
+        assert_eq!(at(&[3], "http://127.0.0.1:80"), "one host");
+        assert_eq!(
+            at(&[3], "http://b.example:80"),
+            "private network on one host, MTU 1500, for arms with their server elsewhere the network to b.example"
+        );
+        assert_eq!(at(&[0, 1, 2, 4], "http://a.example"), "the network to a.example and b.example");
     }
 
     #[test]

@@ -30,7 +30,7 @@ static VALUES: [u8; 256] = {
 pub struct InvalidBase64;
 
 /// Bytes of the encoding of `data_bytes`: four for every three begun.
-pub const fn encoded_bytes(data_bytes: usize) -> usize {
+pub(crate) const fn encoded_bytes(data_bytes: usize) -> usize {
     data_bytes.div_ceil(3).saturating_mul(4)
 }
 

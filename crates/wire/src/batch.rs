@@ -97,21 +97,6 @@ pub fn encode_of_rooms<M: AsRef<[u8]>>(
     Ok(buf.len() - before)
 }
 
-/// Bytes that a body adds to `messages` payloads without anything to escape: 35 for an empty body with one-digit numbers.
-///
-/// With escapes, framing is the length of the body less the lengths of the payloads.
-pub const fn plain_framing_bytes(next: u64, lost: u64, messages: usize) -> usize {
-    let commas_bytes = messages.saturating_sub(1);
-    NEXT.len()
-        + decimal::digits(next)
-        + LOST.len()
-        + decimal::digits(lost)
-        + MESSAGES.len()
-        + messages * json_text::QUOTES_BYTES
-        + commas_bytes
-        + END.len()
-}
-
 /// A body as a client reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch<'a> {
@@ -143,12 +128,6 @@ impl<'a> Batch<'a> {
         };
         let messages = messages.into_iter().map(|Text(text)| text).collect();
         Ok(Self { next, also, lost, messages })
-    }
-
-    /// The sequence number of the first message. `None` if there is none, or the server sent more messages than numbers.
-    pub fn first_id(&self) -> Option<u64> {
-        let count = u64::try_from(self.messages.len()).ok()?;
-        if count == 0 { None } else { self.next.checked_sub(count) }
     }
 }
 
@@ -202,10 +181,8 @@ mod tests {
     fn an_empty_body() {
         let body = encoded(0, 0, &[]);
         assert_eq!(&body[..], br#"{"next":0,"lost":0,"messages":[]}"#);
-        assert_eq!(body.len(), plain_framing_bytes(0, 0, 0));
         let batch = Batch::decode(&body, 100).expect("our own body");
         assert_eq!(batch, Batch { next: 0, also: vec![], lost: 0, messages: vec![] });
-        assert_eq!(batch.first_id(), None);
     }
 
     #[test]
@@ -215,7 +192,6 @@ mod tests {
         assert_eq!(batch.messages, ["plain", "a\nb", "\u{e9}"]);
         let borrowed: Vec<bool> = batch.messages.iter().map(|text| matches!(text, Cow::Borrowed(_))).collect();
         assert_eq!(borrowed, [true, false, true]);
-        assert_eq!(batch.first_id(), Some(12));
     }
 
     #[test]
@@ -245,12 +221,6 @@ mod tests {
     }
 
     #[test]
-    fn more_messages_than_numbers_have_no_first_id() {
-        let body = encoded(1, 0, &["a".to_owned(), "b".to_owned()]);
-        assert_eq!(Batch::decode(&body, 100).expect("a body").first_id(), None);
-    }
-
-    #[test]
     fn not_utf8_appends_nothing() {
         let mut buf = BytesMut::from(&b"x"[..]);
         assert!(encode(&mut buf, 1, 0, [&b"fine"[..], &b"\xff"[..]]).is_err());
@@ -264,13 +234,6 @@ mod tests {
             let batch = Batch::decode(&body, usize::MAX).expect("our own body");
             prop_assert_eq!((batch.next, batch.lost), (next, lost));
             prop_assert_eq!(batch.messages, messages);
-        }
-
-        #[test]
-        fn framing_of_plain_payloads(next: u64, lost: u64, messages in prop::collection::vec("[a-z ]{0,20}", 0..10)) {
-            let payload_bytes: usize = messages.iter().map(String::len).sum();
-            let body = encoded(next, lost, &messages);
-            prop_assert_eq!(body.len() - payload_bytes, plain_framing_bytes(next, lost, messages.len()));
         }
 
         #[test]

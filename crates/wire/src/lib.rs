@@ -13,7 +13,7 @@
 //! | [`chunked`], [`http1`] | sizes of HTTP/1.1 chunk framing and heads |
 //! | [`engine_io`], [`socket_io`] | packets of Engine.IO 3 and 4 on every transport, and of Socket.IO 4 and 5 above them |
 //! | [`websocket`] | sizes of frame headers, and close codes |
-//! | [`tls`], [`tcp`] | what records, segments and frames add below the application |
+//! | [`tls`] | what records add below the application |
 //!
 //! # Conventions
 //!
@@ -24,7 +24,7 @@
 //! - **Every decoder is bounded** by limits the caller states, and no input makes one panic.
 //! - **Payloads are bytes that hold UTF-8.** All text formats here carry only UTF-8, so an encoder that is given anything
 //!   else answers [`NotUtf8`] instead of corrupting it.
-//! - Sizes of single messages are `usize`; totals over a connection ([`tls`], [`tcp`]) are `u64`.
+//! - Sizes of single messages are `usize`; totals over a connection ([`tls`]) are `u64`.
 //!
 //! # Example
 //!
@@ -52,7 +52,6 @@ pub mod http1;
 pub mod ndjson;
 pub mod socket_io;
 pub mod sse;
-pub mod tcp;
 pub mod tls;
 pub mod websocket;
 

@@ -4,8 +4,8 @@ use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use wirecost_wire::socket_io::{
-    Body, DecodeError, Decoder, EncodeError, Kind, Limits, Packet, TextEvent, encode, encode_binary_event, encode_text_event,
-    placeholder, plain_text_event_framing_bytes,
+    Body, DecodeError, Decoder, EncodeError, Kind, Limits, Packet, TextEvent, encode, encode_text_event, placeholder,
+    plain_text_event_framing_bytes,
 };
 
 fn packet(namespace: &str, body: Body) -> Packet {
@@ -232,7 +232,6 @@ fn what_cannot_be_written_appends_nothing() {
         assert_eq!(encode(&mut text, &sent), Err(error), "{sent:?}");
     }
     assert_eq!(encode_text_event(&mut text, "a", None, "a", b""), Err(EncodeError::Namespace));
-    assert_eq!(encode_binary_event(&mut text, "a", None, "a"), Err(EncodeError::Namespace));
     assert!(matches!(encode_text_event(&mut text, "/", None, "a", b"\xff"), Err(EncodeError::NotUtf8(_))));
     assert_eq!(&text[..], b"x");
 }
@@ -354,12 +353,6 @@ proptest! {
             prop_assert_eq!(read, TextEvent { namespace: &namespace, ack_id, name: &name, payload: &payload });
             prop_assert_eq!(appended, payload.len() + plain_text_event_framing_bytes(&namespace, ack_id, &name));
         }
-
-        let mut text = BytesMut::new();
-        let appended = encode_binary_event(&mut text, &namespace, ack_id, &name).expect("a good namespace");
-        prop_assert_eq!(appended, text.len());
-        let whole = packet(&namespace, event(ack_id, json!([name, placeholder(0)]), &[b"data"]));
-        prop_assert_eq!(text.to_vec(), encoded(&whole).into_bytes());
     }
 
     /// What the fast way reads, the whole way reads the same.

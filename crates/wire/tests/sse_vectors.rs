@@ -13,7 +13,6 @@ struct Outcome {
     events: Vec<Event>,
     error: Option<ParseError>,
     last_event_id: Option<String>,
-    reconnection_time_ms: Option<u64>,
 }
 
 fn parse<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, limits: Limits) -> Outcome {
@@ -35,12 +34,7 @@ fn parse<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, limits: Limits) -> Outc
             }
         }
     }
-    Outcome {
-        events,
-        error,
-        last_event_id: parser.last_event_id().map(str::to_owned),
-        reconnection_time_ms: parser.reconnection_time_ms(),
-    }
+    Outcome { events, error, last_event_id: parser.last_event_id().map(str::to_owned) }
 }
 
 /// Parses `stream` whole and in pieces of every size, and checks that it makes no difference.
@@ -128,10 +122,9 @@ fn a_null_character_is_data_like_any_other() {
 
 #[test]
 fn an_unfinished_event_is_discarded() {
-    let outcome = outcome("retry:1000\ndata:one\n\nid:late\ndata:two\n");
+    let outcome = outcome("data:one\n\nid:late\ndata:two\n");
     assert_eq!(outcome.events.len(), 1);
     assert_eq!(outcome.last_event_id, None, "the id of an event that was never dispatched does not count");
-    assert_eq!(outcome.reconnection_time_ms, Some(1000));
     assert!(data("data:x").is_empty());
 }
 
@@ -168,24 +161,15 @@ fn an_id_sticks_even_if_its_event_has_no_data() {
 }
 
 #[test]
-fn retry_is_ascii_digits_or_nothing() {
-    for (value, time_ms) in [
-        ("3000", Some(3000)),
-        ("0", Some(0)),
-        ("007", Some(7)),
-        ("99999999999999999999999", Some(u64::MAX)),
-        ("", None),
-        ("1000x", None),
-        ("-1", None),
-        ("+1", None),
-        ("1.5", None),
-        (" 1", None),
-        ("1e3", None),
-        ("\u{661}", None),
-    ] {
-        assert_eq!(outcome(format!("retry: {value}\n")).reconnection_time_ms, time_ms, "{value:?}");
+fn retry_touches_no_event_whatever_its_value() {
+    for value in ["3000", "0", "007", "99999999999999999999999", "", "1000x", "-1", "+1", "1.5", " 1", "1e3", "\u{661}", "\0"] {
+        // Alone it is no event, and an empty line behind it dispatches none.
+        assert_eq!(outcome(format!("retry: {value}\n\n")), outcome(""), "{value:?}");
+        // Between the fields of an event it changes nothing about it.
+        let with = format!("id:1\nretry:{value}\nevent:tick\ndata:a\nretry: {value}\ndata:b\n\nretry:{value}\n\n");
+        assert_eq!(outcome(with), outcome("id:1\nevent:tick\ndata:a\ndata:b\n\n"), "{value:?}");
     }
-    assert_eq!(outcome("retry:2000\nretry:1000x\nretry\n").reconnection_time_ms, Some(2000));
+    assert_eq!(data("retry\ndata:x\nretry\n\n"), ["x"]);
 }
 
 #[test]
@@ -253,7 +237,7 @@ proptest! {
         for (id, name, data) in &events {
             let event = Outgoing { id: *id, event: Some(name.as_str()), data: data.as_bytes() };
             sse::encode(&mut stream, &event).expect("a good event");
-            sse::encode_keep_alive(&mut stream);
+            stream.extend_from_slice(sse::KEEP_ALIVE);
         }
         let outcome = parse(stream.chunks(piece_bytes), Limits::default());
         prop_assert_eq!(outcome.error, None);

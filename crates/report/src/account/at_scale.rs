@@ -2,11 +2,13 @@
 //! that the scenario names.
 //!
 //! Each cost of a client is a line over its message rate, `per_client_s + rate × per_message`. For whoever asks at an interval the
-//! requests are there whatever is said, so heads, headers and CPU time stand in the first part; for the others all of it comes with
-//! messages, but for the requests of a long poll whose hold ends. How far a result lies beyond what was measured is part of it.
+//! polls are there whatever is said, so their heads, headers and CPU time stand in the first part; for the others all of it comes
+//! with messages, but for the long polls whose hold ends. Who does not listen does not poll, whatever its transport: in `echo` and
+//! `upload` every request is a message. How far a result lies beyond what was measured is part of it.
 //! How a line would bend (batches, full cores, other hardware) is not known here and is not guessed.
 
-use wirecost_model::scenario::AtScale;
+use wirecost_model::scenario::{AtScale, Workload};
+use wirecost_model::transport::Initiative;
 use wirecost_model::{Cell, Layer, Phase, Record, TransportKind};
 
 use super::median;
@@ -17,6 +19,10 @@ use crate::view;
 
 /// Payload of a full segment, and the bytes of its TCP and IP headers with timestamps, as in the private network.
 const SEGMENT: [f64; 2] = [1448.0, 52.0];
+
+/// Of an exchange, what does not grow with the answer's payload.
+const HEADS_AND_RECORDS: [Layer; 5] =
+    [Layer::RequestHead, Layer::ResponseHead, Layer::EmptyRequestHead, Layer::EmptyResponseHead, Layer::TlsRecord];
 
 /// A cost of one client per second.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -34,6 +40,26 @@ impl Line {
     }
 }
 
+/// What a long poll asks when nothing comes.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Holds {
+    /// Least polls of a client per second: as many holds as there is room for. 0 for whoever is not held.
+    pub least_per_client_s: f64,
+    /// Polls that come with each message.
+    pub per_message: f64,
+    /// Bytes of a poll that comes beside these.
+    pub bytes: f64,
+    /// CPU time of the server for it, µs.
+    pub cpu_us: Option<f64>,
+}
+
+impl Holds {
+    /// Holds of a client that end per second without a message, at the least.
+    pub fn ended(self, rate: f64) -> f64 {
+        (self.least_per_client_s - rate * self.per_message).max(0.0)
+    }
+}
+
 /// What an arm costs by the client, the second and the message. What was not measured is absent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UnitCosts {
@@ -45,10 +71,10 @@ pub struct UnitCosts {
     pub overhead_bytes: Line,
     /// How often a message's payload crosses the wire: twice for an echo.
     pub payload_times: f64,
-    /// Requests; the most of this and what a hold that ends makes is taken.
+    /// Requests.
     pub requests: Line,
-    /// Least requests per client and second: those of a long poll to which nothing comes.
-    pub least_requests: f64,
+    /// Polls that come beside these.
+    pub holds: Holds,
     /// CPU time of the server, µs.
     pub server_cpu_us: Option<Line>,
     /// Memory of the server process per connection, bytes.
@@ -83,22 +109,28 @@ impl UnitCosts {
         let (payload, framing) = (layer(Layer::Payload)?, layer(Layer::Framing).unwrap_or(0.0));
         let payload_bytes = cell.workload.payload()?.0 as f64;
         let rest = own("wire_bytes_per_message")? - payload - framing;
-        let is_paced = cell.config.interval.is_some();
-        // A paced client's costs by the message become costs by the second at the rate that was measured.
-        let line = |by_message: f64| match is_paced {
-            true => Line { per_client_s: by_message * rate, per_message: 0.0 },
-            false => Line { per_client_s: 0.0, per_message: by_message },
-        };
+        let (requests, cpu_us) = (own("requests_per_message")?, own("server_cpu_us_per_message"));
+        let polls = polls_fraction(record, cell)?;
+        // What polls of the clock cost by the message they cost by the second at the rate that was measured.
+        let paced = if cell.config.interval.is_some() { polls } else { 0.0 };
+        let line = |by_message: f64| Line { per_client_s: by_message * rate * paced, per_message: by_message * (1.0 - paced) };
         let heads = line(rest);
-        let least_requests = cell.config.hold.map_or(0.0, |hold| 1.0 / hold.seconds());
+        let of_a_request = |by_message: f64| if requests > 0.0 { by_message / requests } else { 0.0 };
+        let heads_and_records = HEADS_AND_RECORDS.iter().filter_map(|one| layer(*one)).sum();
+        let holds = cell.config.hold.filter(|_| polls > 0.0).map_or(Holds::default(), |hold| Holds {
+            least_per_client_s: 1.0 / hold.seconds(),
+            per_message: requests * polls,
+            bytes: of_a_request(heads_and_records) + 2.0 * SEGMENT[1],
+            cpu_us: cpu_us.map(of_a_request),
+        });
         Some(UnitCosts {
             title: view::title(&record.plan, cell),
             transport: cell.config.transport,
             overhead_bytes: Line { per_message: heads.per_message + framing, ..heads },
             payload_times: payload / payload_bytes,
-            requests: line(own("requests_per_message")?),
-            least_requests,
-            server_cpu_us: own("server_cpu_us_per_message").map(line),
+            requests: line(requests),
+            holds,
+            server_cpu_us: cpu_us.map(line),
             memory_bytes: own("server_kb_per_connection").filter(|kb| *kb > 0.0).map(|kb| kb * 1000.0),
             measured: measured(record, cell),
             payload_bytes,
@@ -111,15 +143,28 @@ impl UnitCosts {
         let payload = at.payload.map_or(self.payload_bytes, |size| size.0 as f64);
         let more_segments = ((payload - self.payload_bytes) / SEGMENT[0]).trunc() * SEGMENT[1];
         let carried = self.payload_times * (payload + more_segments);
-        let bytes = self.overhead_bytes.at(clients, rate) + clients * rate * carried;
+        let ended = clients * self.holds.ended(rate);
+        let bytes = self.overhead_bytes.at(clients, rate) + clients * rate * carried + ended * self.holds.bytes;
+        let cores = |line: Line| (line.at(clients, rate) + ended * self.holds.cpu_us.unwrap_or(0.0)) / 1e6;
         let beyond = |value: f64, [least, most]: [f64; 2]| (value / most).max(least / value).max(1.0);
         Bill {
             bits_per_s: bytes * 8.0,
-            requests_per_s: self.requests.at(clients, rate).max(clients * self.least_requests),
-            cores: self.server_cpu_us.map(|line| line.at(clients, rate) / 1e6),
+            requests_per_s: self.requests.at(clients, rate) + ended,
+            cores: self.server_cpu_us.map(cores),
             memory_bytes: self.memory_bytes.map(|bytes| bytes * clients),
             beyond: [beyond(clients, self.measured[0]), beyond(rate, self.measured[1]), beyond(payload, self.measured[2])],
         }
+    }
+}
+
+/// Of the requests of a cell's clients, the share that are polls. Where clients only listen there are no others, and where they do
+/// not listen there are none.
+fn polls_fraction(record: &Record, cell: &Cell) -> Option<f64> {
+    match cell.workload {
+        _ if cell.config.transport.row().initiative == Initiative::Push => Some(0.0),
+        Workload::Push(_) | Workload::Reconnect(_) => Some(1.0),
+        Workload::Duplex(_) | Workload::Chat(_) => median(record, cell, metric::polls_fraction),
+        Workload::Echo(_) | Workload::Upload(_) | Workload::Idle(_) => Some(0.0),
     }
 }
 
@@ -251,16 +296,17 @@ pub fn unit_table(arms: &[UnitCosts]) -> Table {
         Column::words("measured with"),
     ]);
     for arm in arms {
-        let cpu = |pick: fn(Line) -> f64| arm.server_cpu_us.map_or("–".into(), |line| format::number(pick(line)));
+        let idle = arm.holds.ended(0.0);
+        let cpu = |pick: &dyn Fn(Line) -> f64| arm.server_cpu_us.map_or("–".into(), |line| format::number(pick(line)));
         let ranges: Vec<String> = (0..3).map(|n| shown_range(n, arm.measured[n])).collect();
         table.push(vec![
             arm.title.clone(),
-            format::number(arm.overhead_bytes.per_client_s),
+            format::number(arm.overhead_bytes.per_client_s + idle * arm.holds.bytes),
             format::number(arm.overhead_bytes.per_message),
-            format::number(arm.requests.per_client_s.max(arm.least_requests)),
+            format::number(arm.requests.per_client_s + idle),
             format::number(arm.requests.per_message),
-            cpu(|line| line.per_client_s),
-            cpu(|line| line.per_message),
+            cpu(&|line| line.per_client_s + idle * arm.holds.cpu_us.unwrap_or(0.0)),
+            cpu(&|line| line.per_message),
             arm.memory_bytes.map_or("–".into(), |bytes| format::number(bytes / 1000.0)),
             format!("{} clients, {} each, {}", ranges[0], ranges[1], ranges[2]),
         ]);
@@ -269,7 +315,7 @@ pub fn unit_table(arms: &[UnitCosts]) -> Table {
 }
 
 /// The formulas, and what they leave out.
-pub const READING: &str = "wire = clients × (bytes per client and second + rate × (payload + bytes beside payload per message)); requests and cores likewise; memory = clients × memory per connection. A poller's requests come whether or not there is a message, so its costs stand by the second; of a long poll at least one request per hold. Payload beyond that measured adds 52 B of headers for each further 1,448 B and no CPU time. Straight lines: no room for peaks, no load balancer, no other machine, no batches that would make polls cheaper. Memory is that of the server process; the kernel's sockets come on top.";
+pub const READING: &str = "wire = clients × (bytes per client and second + rate × (payload + bytes beside payload per message)); requests and cores likewise; memory = clients × memory per connection. A poller's polls come whether or not there is a message, so their costs stand by the second; where clients send by POST beside them, bytes and CPU time are shared out by the number of requests. Of a long poll it is holds that end without a message which stand by the second, less the polls that come with messages; such a poll was not measured by itself, and is taken to have the heads and records of a measured request, two headers of 52 B, and the CPU time of that request, in which the work of its messages is. Payload beyond that measured adds 52 B of headers for each further 1,448 B and no CPU time. Straight lines: no room for peaks, no load balancer, no other machine, no batches that would make polls cheaper. Memory is that of the server process; the kernel's sockets come on top.";
 
 #[cfg(test)]
 mod tests {
@@ -311,6 +357,81 @@ mod tests {
         assert_eq!(push.bill(&fast).requests_per_s, 0.0);
         // A long poll to which nothing comes ends its hold of 25 s and asks again.
         assert!((arm("Long polling").bill(&at(1000, 1e-6, None)).requests_per_s - 40.0).abs() < 1e-9);
+    }
+
+    /// The fixture's record with every client's POSTs: so many by each in the window, and the workload that they are of.
+    fn with_posts(workload: &str, posts: u64) -> Record {
+        let mut record = fixture::run().record.clone();
+        let workload: Workload = serde_json::from_str(workload).unwrap();
+        record.plan.cells.iter_mut().for_each(|cell| cell.workload = workload.clone());
+        for trial in &mut record.trials {
+            let pulls = record.plan.cells[trial.cell].config.transport.row().initiative == Initiative::Pull;
+            let steady = trial.ledger.phases.iter_mut().find(|phase| phase.phase == Phase::Steady).unwrap();
+            let messages = posts * u64::from(trial.clients_held);
+            steady.counters.messages.up += messages;
+            steady.counters.payload_bytes.up += 128 * messages;
+            if pulls {
+                steady.counters.requests += messages;
+            }
+        }
+        record
+    }
+
+    #[test]
+    fn who_does_not_listen_does_not_poll() {
+        for workload in [r#"{ "echo": {} }"#, r#"{ "upload": { "rate": "20/s" } }"#] {
+            let mut record = with_posts(workload, 100);
+            // Every request is a message's.
+            let phases = record.trials.iter_mut().flat_map(|trial| &mut trial.ledger.phases);
+            phases.for_each(|phase| phase.counters.requests = phase.counters.messages.up);
+            for arm in &arms(&record)[..3] {
+                let bill = |rate: f64| arm.bill(&at(1000, rate, None));
+                assert_eq!((bill(1e-6).requests_per_s, bill(7.0).requests_per_s), (1e-3, 7000.0), "{workload}, {}", arm.title);
+                let growth = bill(10.0).bits_per_s / bill(1.0).bits_per_s;
+                let cores = bill(10.0).cores.unwrap() / bill(1.0).cores.unwrap();
+                assert!((growth - 10.0).abs() < 1e-9 && (cores - 10.0).abs() < 1e-9, "{workload}, {}", arm.title);
+            }
+        }
+    }
+
+    #[test]
+    fn in_duplex_polls_come_by_the_second_and_posts_by_the_message() {
+        // 20 messages a second to each of 50 clients, and 4 from each: one message in six is a POST.
+        let record = with_posts(r#"{ "duplex": { "down": "20/s", "up": "4/s" } }"#, 20);
+        let all = arms(&record);
+        let requests = |arm: usize, rate: f64| all[arm].bill(&at(1000, rate, None)).requests_per_s;
+        for (arm, polls) in [(0, 1000.0), (1, 10_000.0)] {
+            for rate in [0.0, 24.0, 240.0] {
+                let expected = polls + 1000.0 * rate / 6.0;
+                assert!((requests(arm, rate) / expected - 1.0).abs() < 0.01, "{arm} {rate}: {}", requests(arm, rate));
+            }
+        }
+        // Of a long poll no more holds end than messages leave room for: POSTs end none.
+        let polls_per_message = all[2].holds.per_message;
+        assert!(all[2].requests.per_message > polls_per_message + 0.16 && polls_per_message < 0.84, "{:?}", all[2]);
+        for cell in &record.plan.cells {
+            let (costs, rate) = (UnitCosts::of(&record, cell).unwrap(), rate(&record, cell).unwrap());
+            let bill = costs.bill(&at(u64::from(cell.clients), rate, None));
+            let measured = median(&record, cell, |t| Metric::named("wire_bytes_per_client_s").unwrap().of(cell, t)).unwrap();
+            assert!((bill.bits_per_s / 8.0 / 50.0 / measured - 1.0).abs() < 0.02, "{}", costs.title);
+        }
+    }
+
+    #[test]
+    fn a_hold_that_ends_is_billed_in_bytes_and_cpu_time_too() {
+        let mut record = fixture::run().record.clone();
+        let bill = |record: &Record| arms(record)[2].bill(&at(1000, 1e-9, None));
+        // Heads of 96 and 131 bytes and two headers of 52; 18 µs a request and 5 a message, times 0.97 to 1.03.
+        let parked = bill(&record);
+        assert!((parked.bits_per_s / 8.0 - 40.0 * (96.0 + 131.0 + 104.0)).abs() < 1.0, "{parked:?}");
+        assert!((parked.cores.unwrap() * 1e6 / 40.0 - 23.5).abs() < 1.0, "{parked:?}");
+        let row = &unit_table(&arms(&record)).rows[2];
+        assert_eq!((row[1].as_str(), row[3].as_str()), ("13.2", "0.0400"), "{row:?}");
+        // Where messages end every hold there is nothing beside them.
+        let arm = &arms(&record)[2];
+        assert_eq!(arm.bill(&at(1000, 20.0, None)).requests_per_s, arm.requests.at(1000.0, 20.0));
+        record.trials.iter_mut().for_each(|trial| trial.server.cpu_ns = 0);
+        assert_eq!(bill(&record).cores, None);
     }
 
     #[test]

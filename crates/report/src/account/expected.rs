@@ -9,7 +9,7 @@ use wirecost_model::{Cell, Phase, Record, TransportKind};
 use super::median;
 use crate::format;
 use crate::load::{DELIVERY, Run};
-use crate::stats::{Metric, counting, kolmogorov};
+use crate::stats::{Metric, counting, kolmogorov, metric};
 use crate::summary;
 use crate::table::{Column, Table};
 use crate::theory::{self, Expectation, Process};
@@ -58,7 +58,7 @@ impl Row<'_> {
     }
 }
 
-fn metric(record: &Record, cell: &Cell, name: &str) -> Option<f64> {
+fn named(record: &Record, cell: &Cell, name: &str) -> Option<f64> {
     let metric = Metric::named(name)?;
     median(record, cell, |trial| metric.of(cell, trial))
 }
@@ -73,13 +73,13 @@ pub fn rows(run: &Run) -> Vec<Row<'_>> {
         // The period of one that pauses has the exchange in it, which is not measured apart.
         let polls = matches!(cell.config.transport, TransportKind::ShortPoll | TransportKind::LongPoll);
         let known = polls && cell.config.pacing == Pacing::Interval;
-        let unparked_ns = metric(record, cell, "unparked_ns");
-        let (named, process) = theory::arrivals(cell).filter(|_| known)?;
-        let rate = rate(record, cell).unwrap_or(named);
-        let waking_ns = metric(record, cell, "waking_ns");
+        let unparked_ns = named(record, cell, "unparked_ns");
+        let (planned, process) = theory::arrivals(cell).filter(|_| known)?;
+        let rate = rate(record, cell).unwrap_or(planned);
+        let waking_ns = named(record, cell, "waking_ns");
         let held = theory::Held { gap_s: unparked_ns.unwrap_or(0.0) / 1e9, wake_s: waking_ns.unwrap_or(0.0) / 1e9 };
         let expected = theory::at(cell, rate, process, held)?;
-        let mean_ns = metric(record, cell, "delivery_mean_ns")?;
+        let mean_ns = named(record, cell, "delivery_mean_ns")?;
         Some(Row { cell, expected, floor_ns, mean_ns, uniform: uniform(run, cell, floor_ns, looks), unparked_ns, waking_ns })
     };
     let groups = view::groups(&record.plan);
@@ -96,13 +96,14 @@ fn is_uniform(cell: &Cell) -> bool {
 }
 
 /// Messages a second to one client as they were due, over all trials that count: of Poisson arrivals a draw, not the rate that
-/// the scenario names. `None` where messages go both ways, which are planned together.
+/// the scenario names. In `duplex` the plan's number is that of the server's messages.
 fn rate(record: &Record, cell: &Cell) -> Option<f64> {
     let trials = counting(cell.index, &record.trials);
     let seconds: f64 = trials.iter().map(|trial| trial.ledger.duration_ns(Phase::Steady) as f64 / 1e9).sum();
     let streams = match &cell.workload {
         Workload::Push(push) if push.audience == Audience::Broadcast => 1,
         Workload::Push(_) => cell.clients,
+        Workload::Duplex(_) => 1,
         _ => return None,
     };
     (seconds > 0.0).then(|| messages(record, cell) as f64 / seconds / f64::from(streams))
@@ -136,7 +137,7 @@ pub fn table(run: &Run) -> Option<Table> {
         Column::numbers("apart", ""),
         Column::numbers("from uniform", "distance / allowed"),
         Column::numbers("not parked / waking", "µs an answer"),
-        both("requests", ", /s"),
+        both("polls", ", /s"),
         both("empty polls", ""),
         both("messages an answer", ""),
     ];
@@ -147,7 +148,7 @@ pub fn table(run: &Run) -> Option<Table> {
         _ => format!("{} / {}", or_dash(one.map(show)), or_dash(other.map(show))),
     };
     for row in &rows {
-        let measured = |name| metric(record, row.cell, name);
+        let measured = |name| named(record, row.cell, name);
         let Expectation { requests_per_client_s, empty_fraction, messages_per_answer, .. } = row.expected;
         table.push(vec![
             view::full_title(&record.plan, row.cell),
@@ -155,7 +156,7 @@ pub fn table(run: &Run) -> Option<Table> {
             apart(row.residual()),
             pair(|d| format::fixed(d, 4), row.uniform.map(|u| u.distance), row.uniform.map(|u| u.allowed)),
             pair(|ns| format::number(ns / 1e3), row.unparked_ns, row.waking_ns),
-            pair(format::number, requests_per_client_s, measured("requests_per_client_s")),
+            pair(format::number, requests_per_client_s, median(record, row.cell, metric::polls_per_client_s)),
             pair(format::percent, empty_fraction, measured("empty_fraction")),
             pair(format::number, messages_per_answer, measured("messages_per_answer")),
         ]);
@@ -202,7 +203,7 @@ pub fn sentence(run: &Run) -> Option<String> {
 }
 
 /// What the table's words mean.
-pub const READING: &str = "Theory is that of METHODOLOGY, section 8, with the floor, the median of the same server's fastest push arm, added to what it says of a delivery; messages come as often as they were due, which of random arrivals is a draw. Measured values are medians over trials, requests those of a client. \"From uniform\": Kolmogorov's distance between all deliveries of an arm and the uniform law over its interval; beyond what is allowed the two are told apart, which happens to one of all the rows by chance in 5 % of records. \"Not parked\": how long a long poller has no request at the server for each answer that it gets, and \"waking\": how long a parked one takes from the message that wakes it to its answer, both from the server's clocks; theory takes them as measured and says what follows for latency, requests and answers.";
+pub const READING: &str = "Theory is that of METHODOLOGY, section 8, with the floor, the median of the same server's fastest push arm, added to what it says of a delivery; messages come as often as they were due, which of random arrivals is a draw. Measured values are medians over trials, polls those of a client, without what it sends beside them. \"From uniform\": Kolmogorov's distance between all deliveries of an arm and the uniform law over its interval; beyond what is allowed the two are told apart, which happens to one of all the rows by chance in 5 % of records. \"Not parked\": how long a long poller has no request at the server for each answer that it gets, and \"waking\": how long a parked one takes from the message that wakes it to its answer, both from the server's clocks; theory takes them as measured and says what follows for latency, requests and answers.";
 
 #[cfg(test)]
 mod tests {
@@ -227,6 +228,21 @@ mod tests {
         let seen = rows(&run)[0].clone();
         assert!(seen.uniform.is_some_and(|uniform| uniform.distance > 0.4 && uniform.distance > uniform.allowed));
         assert!(seen.residual() < -0.4 && sentence(&run).unwrap().contains("1 of 2 distributions can be told"));
+    }
+
+    #[test]
+    fn what_a_client_sends_beside_its_polls_is_no_poll() {
+        let mut run = fixture::run().clone();
+        let polls = |run: &Run| table(run).unwrap().rows.iter().map(|row| row[5].clone()).collect::<Vec<_>>();
+        let pushed = polls(&run);
+        // The same polls and pushes, and three POSTs a second by each client.
+        let duplex: Workload =
+            serde_json::from_str(r#"{ "duplex": { "down": "20/s", "up": "3/s", "arrivals": "poisson" } }"#).unwrap();
+        run.record.plan.cells.iter_mut().for_each(|cell| cell.workload = duplex.clone());
+        let phases = run.record.trials.iter_mut().flat_map(|trial| &mut trial.ledger.phases);
+        phases.for_each(|phase| phase.counters.requests += 3 * 50 * 5);
+        assert_eq!(polls(&run), pushed);
+        assert!(pushed[0].starts_with("1.00 / 1.00"), "{pushed:?}");
     }
 
     #[test]

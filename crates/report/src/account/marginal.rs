@@ -1,10 +1,11 @@
 //! What one message more costs in CPU time, and one connection more in memory: slopes through all trials along an axis.
 //!
 //! A ratio over one window contains a share of what a process does anyway: its timers, the polls that bring nothing, the
-//! reading of counters. A slope does not; that part is the line's height at 0, and is told beside it.
+//! reading of counters. A slope does not; that part is the line's height at 0, and is told beside it. Along the window's length
+//! the question is another: does the hundred-thousandth message cost what the hundredth does?
 
 use wirecost_model::record::Trial;
-use wirecost_model::{Cell, Phase, Record};
+use wirecost_model::{Cell, Phase, Plan, Record};
 
 use crate::format;
 use crate::stats::counting;
@@ -24,14 +25,12 @@ pub struct Slopes {
     pub other: Option<Fit>,
 }
 
-/// Fits an arm's trials that count, each a point (x, y).
-fn fits(
-    record: &Record,
-    axis: &str,
-    point: fn(&Cell, &Trial) -> Option<(f64, f64)>,
-    other: fn(&Cell, &Trial) -> Option<(f64, f64)>,
-) -> Vec<Slopes> {
-    let through = |cells: &[&Cell], of: fn(&Cell, &Trial) -> Option<(f64, f64)>| {
+/// A trial as a point (x, y).
+type Point<'a> = &'a dyn Fn(&Cell, &Trial) -> Option<(f64, f64)>;
+
+/// Fits an arm's trials that count, each a point: of the server, and of the other.
+fn fits(record: &Record, axis: &str, point: Point<'_>, other: Point<'_>) -> Vec<Slopes> {
+    let through = |cells: &[&Cell], of: Point<'_>| {
         let points: Vec<(f64, f64)> = cells
             .iter()
             .flat_map(|cell| counting(cell.index, &record.trials).into_iter().filter_map(|trial| of(cell, trial)))
@@ -46,15 +45,35 @@ fn fits(
         .collect()
 }
 
-/// CPU time over messages: µs a second against messages a second, so the slope is µs per message. Along the axis of rates, or
-/// that of clients, each of whom gets messages; empty without either.
-pub fn cpu(record: &Record) -> Vec<Slopes> {
-    fn point(cell: &Cell, trial: &Trial, cpu_ns: u64) -> Option<(f64, f64)> {
-        let window_s = trial.ledger.duration_ns(Phase::Steady) as f64 / 1e9;
-        (cpu_ns > 0 && window_s > 0.0).then_some((messages(cell, trial)? / window_s, cpu_ns as f64 / 1e3 / window_s))
+/// What a plan sweeps that makes more messages of more CPU time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Amount<'a> {
+    /// Messages a second, along the axis of rates, or that of clients, each of whom gets messages.
+    Second(&'a str),
+    /// Messages of a whole window, along the axis of its length.
+    Window(&'a str),
+}
+
+/// The axis that CPU slopes go along. Of several, one on which what a process does anyway by the second stands still.
+fn amount(plan: &Plan) -> Amount<'_> {
+    let clients = || plan.cells.iter().any(|cell| cell.point.contains_key("clients")).then_some("clients");
+    match (view::rate_axis(plan).or_else(clients), view::window_axis(plan)) {
+        (None, Some(axis)) => Amount::Window(axis),
+        (axis, _) => Amount::Second(axis.unwrap_or("clients")),
     }
-    let axis = view::rate_axis(&record.plan).unwrap_or("clients");
-    fits(record, axis, |c, t| point(c, t, t.server.cpu_ns), |c, t| point(c, t, t.client.cpu_ns))
+}
+
+/// CPU time over messages, both of a second or both of a window, so that the slope is µs per message; empty without an axis that
+/// has more of them.
+pub fn cpu(record: &Record) -> Vec<Slopes> {
+    let amount = amount(&record.plan);
+    let point = |cell: &Cell, trial: &Trial, cpu_ns: u64| {
+        let window_s = trial.ledger.duration_ns(Phase::Steady) as f64 / 1e9;
+        let by = if matches!(amount, Amount::Window(_)) { 1.0 } else { window_s };
+        (cpu_ns > 0 && window_s > 0.0).then_some((messages(cell, trial)? / by, cpu_ns as f64 / 1e3 / by))
+    };
+    let (Amount::Second(axis) | Amount::Window(axis)) = amount;
+    fits(record, axis, &|c, t| point(c, t, t.server.cpu_ns), &|c, t| point(c, t, t.client.cpu_ns))
 }
 
 /// Memory over connections: kB grown since before any client came, against clients, so the slope is kB per connection. Empty
@@ -63,11 +82,11 @@ pub fn memory(record: &Record) -> Vec<Slopes> {
     fits(
         record,
         "clients",
-        |_, t| {
+        &|_, t| {
             let read = t.server.rss_bytes > 0 && t.server.rss_before_bytes > 0;
             read.then(|| (f64::from(t.clients_held), (t.server.rss_bytes as f64 - t.server.rss_before_bytes as f64) / 1e3))
         },
-        |_, t| Some((f64::from(t.clients_held), t.machine.kernel_socket_bytes? as f64 / 1e3)),
+        &|_, t| Some((f64::from(t.clients_held), t.machine.kernel_socket_bytes? as f64 / 1e3)),
     )
 }
 
@@ -90,12 +109,14 @@ fn range(all: &[Slopes], unit: &str) -> Option<String> {
     Some(if least.title == most.title { of(least) } else { format!("{} and {}", of(least), of(most)) })
 }
 
-/// What one message more costs, least and most; `None` without an axis of rates or clients.
+/// What one message more costs, least and most; `None` without an axis that has more of them.
 pub fn cpu_sentence(record: &Record) -> Option<String> {
-    Some(format!(
-        "Of CPU time, one message more costs the server {}; what it does anyway is set aside.",
-        range(&cpu(record), "µs")?
-    ))
+    let (more, anyway) = match amount(&record.plan) {
+        Amount::Second(_) => ("one message more", "what it does anyway is set aside"),
+        // A longer window has more of the seconds, too.
+        Amount::Window(_) => ("one message more of a longer window", "what it does anyway by the second is in that"),
+    };
+    Some(format!("Of CPU time, {more} costs the server {}; {anyway}.", range(&cpu(record), "µs")?))
 }
 
 /// What one connection more costs, least and most; `None` without an axis of clients.
@@ -103,13 +124,13 @@ pub fn memory_sentence(record: &Record) -> Option<String> {
     Some(format!("Of the server's memory, one connection more takes {}.", range(&memory(record), "kB")?))
 }
 
-fn table(all: &[Slopes], words: [&str; 2], unit: &str, base_unit: &str) -> Option<Table> {
+fn table(all: &[Slopes], words: [&str; 2], unit: &str, at_zero_unit: &str) -> Option<Table> {
     let mut columns = vec![Column::words("arm"), Column::numbers("trials", "")];
     for word in words {
         columns.extend([
             Column::numbers(word, unit),
             Column::numbers("95 % interval", unit),
-            Column::numbers("baseline", base_unit),
+            Column::numbers("at zero", at_zero_unit),
             Column::numbers("exponent", ""),
         ]);
     }
@@ -123,7 +144,7 @@ fn table(all: &[Slopes], words: [&str; 2], unit: &str, base_unit: &str) -> Optio
             });
             row.push(fit.map_or("–".into(), |fit| format::number(fit.slope)));
             row.push(interval.unwrap_or_else(|| "–".into()));
-            row.push(fit.map_or("–".into(), |fit| format::number(fit.base)));
+            row.push(fit.map_or("–".into(), |fit| format::number(fit.at_zero)));
             row.push(fit.and_then(|fit| fit.exponent).map_or("–".into(), |p| format::fixed(p, 2)));
         }
         table.push(row);
@@ -131,9 +152,13 @@ fn table(all: &[Slopes], words: [&str; 2], unit: &str, base_unit: &str) -> Optio
     (!table.rows.is_empty()).then_some(table)
 }
 
-/// The CPU slopes as a table; `None` without an axis of rates or clients.
+/// The CPU slopes as a table; `None` without an axis that has more messages.
 pub fn cpu_table(record: &Record) -> Option<Table> {
-    table(&cpu(record), ["server", "load generator"], "µs per message", "µs per second")
+    let at_zero_unit = match amount(&record.plan) {
+        Amount::Second(_) => "µs per second",
+        Amount::Window(_) => "µs",
+    };
+    table(&cpu(record), ["server", "load generator"], "µs per message", at_zero_unit)
 }
 
 /// The memory slopes as a table; `None` without an axis of clients.
@@ -142,7 +167,7 @@ pub fn memory_table(record: &Record) -> Option<Table> {
 }
 
 /// What both tables' words mean.
-pub const READING: &str = "Straight lines by least squares through all trials that count, other axes at their last value. The baseline is the line's height at 0: what is used without a message, or without a connection, and is not in the slope. The exponent p is that of cost ∝ amount^p, where the amount grows tenfold or more: 1 is cost by the piece, less is a baseline or work done in batches, more is cost that grows faster than the amount. CPU time includes that of the kernel on the process's behalf.";
+pub const READING: &str = "Straight lines by least squares through all trials that count, other axes at their last value. \"At zero\" is the line's height at 0: what is used without a message, or without a connection, and is not in the slope. The exponent p is that of cost ∝ amount^p, where the amount grows tenfold or more: 1 is cost by the piece, less is a height at 0 or work done in batches, more is cost that grows faster than the amount. Where the window's length is swept, amount and CPU time are those of whole windows: the height at 0 is what a window takes once, what is done anyway by the second is in the slope, and an exponent of 1 says that the last message of the longest window costs what the messages of the shortest do. CPU time includes that of the kernel on the process's behalf.";
 
 #[cfg(test)]
 mod tests {
@@ -153,7 +178,7 @@ mod tests {
     fn slopes_are_those_that_the_fixture_was_made_with() {
         let record = &fixture::run_over_axes().record;
         let cpu = cpu(record);
-        // 5 µs a delivery, times 0.97 to 1.03, and 2 ms of baseline over five seconds.
+        // 5 µs a delivery, times 0.97 to 1.03, and a height at 0 of 2 ms over five seconds.
         let websocket = &cpu.iter().find(|slopes| slopes.title == "WebSocket").unwrap().server;
         let [low, high] = websocket.interval.unwrap();
         assert!(low < 5.0 && 5.0 < high && websocket.points == 12, "{websocket:?}");
@@ -176,6 +201,42 @@ mod tests {
             memory_table(record).unwrap().markdown(),
         ];
         insta::assert_snapshot!(parts.join("\n\n"));
+    }
+
+    #[test]
+    fn along_the_windows_length_messages_and_cpu_time_are_those_of_a_window() {
+        for key in ["measure", "trial.measure"] {
+            let mut record = fixture::of(&fixture::WINDOWS.replace("measure:", &format!("{key}:"))).record;
+            let at = |record: &Record, title: &str| cpu(record).into_iter().find(|slopes| slopes.title == title).unwrap();
+            // 5 µs a delivery, times 0.97 to 1.03, and 2 ms once a window: from 400 deliveries to 4,000.
+            let Slopes { server, other, .. } = at(&record, "WebSocket");
+            let [low, high] = server.interval.unwrap();
+            assert!(low < 5.0 && 5.0 < high && server.points == 12 && other.is_some(), "{server:?}");
+            assert!((server.at_zero - 2000.0).abs() < 400.0, "{server:?}");
+            // Half of a short window's CPU time is the height at 0.
+            assert!(server.exponent.unwrap() < 0.9, "{server:?}");
+            let table = cpu_table(&record).unwrap();
+            assert_eq!((table.columns[2].unit.as_str(), table.columns[4].unit.as_str()), ("µs per message", "µs"));
+            let sentence = cpu_sentence(&record).unwrap();
+            assert!(sentence.starts_with("Of CPU time, one message more of a longer window costs the server "), "{sentence}");
+            assert!(memory_table(&record).is_none());
+            // What each message costs more than the one before is seen in the exponent.
+            for trial in &mut record.trials {
+                let n = messages(&record.plan.cells[trial.cell], trial).unwrap();
+                trial.server.cpu_ns = (5_000.0 * n.powf(1.3)) as u64;
+            }
+            assert!((at(&record, "WebSocket").server.exponent.unwrap() - 1.3).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn where_rate_or_clients_are_swept_too_the_windows_length_is_held() {
+        let yaml = fixture::WINDOWS.replace("axes: {", "axes: { clients: [10, 40],");
+        let record = fixture::of(&yaml).record;
+        let websocket = cpu(&record).pop().unwrap();
+        assert_eq!((amount(&record.plan), websocket.server.points), (Amount::Second("clients"), 12));
+        assert!((websocket.server.slope - 5.0).abs() < 0.3, "{websocket:?}");
+        assert_eq!(cpu_table(&record).unwrap().columns[4].unit, "µs per second");
     }
 
     #[test]

@@ -38,11 +38,10 @@ fn lines(record: &Record, group: &Group) -> Vec<Line> {
 /// Draws it.
 pub fn draw(run: &Run, prefix: &str) -> Drawn {
     let record = &run.record;
-    let absent = |why: &str| Absent { what: WHAT, why: why.into() };
-    let group = shown_group(record).ok_or_else(|| absent("the plan has no cells"))?;
+    let group = shown_group(record).ok_or_else(|| Absent::of(WHAT, "the plan has no cells"))?;
     let lines = lines(record, &group);
     if lines.is_empty() {
-        return Err(absent("no trial that counts has both set-up and messages"));
+        return Err(Absent::of(WHAT, "no trial that counts has both set-up and messages"));
     }
     // The title says how long it takes at most; against whom how long stands beneath.
     let found = pay_off::sentences(record, &group);

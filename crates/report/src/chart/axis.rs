@@ -5,6 +5,13 @@ use super::canvas::{Anchor, Canvas, Ink};
 /// Size of tick labels.
 pub const TICK_SIZE: f64 = 12.0;
 
+/// Nothing that is measured is larger, or smaller and not 0. Whatever a record says is drawn as if it lay within, so that spans,
+/// ratios and steps are numbers, and ticks come to an end.
+const FARTHEST: f64 = 1e100;
+
+/// No axis has more ticks.
+const MOST_TICKS: usize = 400;
+
 /// How values lie on an axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Spacing {
@@ -28,7 +35,7 @@ impl Axis {
     /// Logarithmic over the values with room at both ends, ticks at powers of ten, or at 1, 2 and 5 where there are fewer than
     /// three decades. `None` without positive values.
     pub fn logarithmic(values: impl Iterator<Item = f64>, (from, to): (f64, f64), label: fn(f64) -> String) -> Option<Axis> {
-        let (low, high) = bounds(values.filter(|v| *v > 0.0 && v.is_finite()))?;
+        let (low, high) = bounds(values.filter(|v| *v > 0.0).map(|v| v.max(1.0 / FARTHEST)))?;
         // A tenth of the span, and never less than a tenth of a decade, on either side.
         let room = ((high / low).log10() * 0.06).max(0.08);
         let (low, high) = (low / 10f64.powf(room), high * 10f64.powf(room));
@@ -52,22 +59,23 @@ impl Axis {
         // Within less than half a decade round numbers are as far apart as on a linear axis.
         if decades < 0.5 {
             let step = round_step((high - low) / 5.0);
-            let first = (low / step).ceil() as i64;
-            ticks = (first..).map(|n| n as f64 * step).take_while(|value| *value <= high).map(|v| (v, label(v))).collect();
+            ticks = multiples(step, (low / step).ceil(), high).map(|v| (v, label(v))).collect();
         }
         Some(Axis { spacing: Spacing::Logarithmic, low, high, from, to, ticks })
     }
 
     /// Linear from 0 (or the least value, if that is negative) to a little beyond the largest.
     pub fn linear(values: impl Iterator<Item = f64>, (from, to): (f64, f64), label: fn(f64) -> String) -> Option<Axis> {
-        let (low, high) = bounds(values.filter(|v| v.is_finite()))?;
+        let (low, high) = bounds(values)?;
         let low = low.min(0.0);
-        let high = if high > low { high } else { low + 1.0 };
+        // What cannot be told from one value is one, and steps between would be nothing.
+        let is_span = high - low > (1e-9 * low.abs()).max(1.0 / FARTHEST);
+        let high = if is_span { high } else { low + low.abs().max(1.0) };
         let step = round_step((high - low) / 5.0);
-        let first = (low / step).floor() as i64;
+        let first = (low / step).floor();
         let last = ((high - low) * 1.02 + low).max(low);
-        let ticks = (first..).map(|n| n as f64 * step).take_while(|v| *v <= last + 1e-9 * step).map(|v| (v, label(v))).collect();
-        Some(Axis { spacing: Spacing::Linear, low: first as f64 * step, high: high + (high - low) * 0.02, from, to, ticks })
+        let ticks = multiples(step, first, last + 1e-9 * step).map(|v| (v, label(v))).collect();
+        Some(Axis { spacing: Spacing::Linear, low: first * step, high: high + (high - low) * 0.02, from, to, ticks })
     }
 
     /// Linear over exactly this range, with these ticks.
@@ -107,8 +115,15 @@ impl Axis {
     }
 }
 
+/// The least and the most of what is finite, as far as an axis reaches.
 fn bounds(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
-    values.fold(None, |bounds, v| Some(bounds.map_or((v, v), |(low, high): (f64, f64)| (low.min(v), high.max(v)))))
+    let near = values.filter(|v| v.is_finite()).map(|v| v.clamp(-FARTHEST, FARTHEST));
+    near.fold(None, |bounds, v| Some(bounds.map_or((v, v), |(low, high): (f64, f64)| (low.min(v), high.max(v)))))
+}
+
+/// The multiples of a step from the `first`-th on, up to `last`.
+fn multiples(step: f64, first: f64, last: f64) -> impl Iterator<Item = f64> {
+    (0..MOST_TICKS).map(move |n| (first + n as f64) * step).take_while(move |value| *value <= last)
 }
 
 /// The least of 1, 2, 2.5, 5 times a power of ten that is not below.
@@ -217,6 +232,27 @@ mod tests {
         assert!((axis.at(5.0) - 50.0).abs() < 1e-6);
         assert!(!axis.ticks.is_empty());
         assert!(Axis::linear([0.0].into_iter(), (0.0, 100.0), format::trimmed).unwrap().at(0.0).is_finite());
+    }
+
+    #[test]
+    fn every_axis_ends_and_every_value_has_a_pixel() {
+        let far = [f64::INFINITY, f64::MAX, 1e200, 1.0, 0.3, 1e-200, f64::MIN_POSITIVE, 5e-324, 0.0];
+        let all: Vec<f64> = far.iter().flat_map(|v| [*v, -v]).collect();
+        for &one in &all {
+            for &other in &all {
+                let both = || [one, f64::NAN, other].into_iter();
+                let pixels = (0.0, 100.0);
+                let axes =
+                    [Axis::linear(both(), pixels, format::trimmed), Axis::logarithmic(both(), pixels, format::duration_tick)];
+                assert_eq!(axes[0].is_some(), both().any(f64::is_finite));
+                assert_eq!(axes[1].is_some(), both().any(|v| v.is_finite() && v > 0.0));
+                for axis in axes.into_iter().flatten() {
+                    assert!(axis.ticks.len() <= MOST_TICKS, "{one} {other}: {} ticks", axis.ticks.len());
+                    let values = axis.ticks.iter().map(|tick| tick.0).chain([one, other]);
+                    values.for_each(|value| assert!((0.0..=100.0).contains(&axis.at(value)), "{value} of {one} and {other}"));
+                }
+            }
+        }
     }
 
     #[test]

@@ -87,11 +87,10 @@ impl Bar {
 /// Draws it.
 pub fn draw(run: &Run, prefix: &str) -> Drawn {
     let record = &run.record;
-    let absent = |why: &str| Absent { what: WHAT, why: why.into() };
-    let group = shown_group(record).ok_or_else(|| absent("the plan has no cells"))?;
+    let group = shown_group(record).ok_or_else(|| Absent::of(WHAT, "the plan has no cells"))?;
     let bars: Vec<Bar> = cells(record, &group).into_iter().filter_map(|cell| Bar::of(record, cell)).collect();
     if bars.is_empty() {
-        return Err(absent("no messages were delivered in the measured window of a trial that counts"));
+        return Err(Absent::of(WHAT, "no messages were delivered in the measured window of a trial that counts"));
     }
     let title = title(&bars) + &at(&group);
     let hatched = bars.iter().any(|bar| !bar.reconciled);

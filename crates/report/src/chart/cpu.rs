@@ -42,14 +42,15 @@ fn bars<'a>(record: &'a Record, group: &Group) -> Vec<Bar<'a>> {
 /// Draws it.
 pub fn draw(run: &Run, prefix: &str) -> Drawn {
     let record = &run.record;
-    let absent = |why: &str| Absent { what: WHAT, why: why.into() };
-    let group = shown_group(record).ok_or_else(|| absent("the plan has no cells"))?;
+    let group = shown_group(record).ok_or_else(|| Absent::of(WHAT, "the plan has no cells"))?;
     let bars = bars(record, &group);
     if bars.is_empty() {
-        return Err(absent("no trial that counts has both CPU time and messages"));
+        return Err(Absent::of(WHAT, "no trial that counts has both CPU time and messages"));
     }
     let by = |a: &&Bar<'_>, b: &&Bar<'_>| a.server.median.total_cmp(&b.server.median);
-    let (Some(least), Some(most)) = (bars.iter().min_by(by), bars.iter().max_by(by)) else { return Err(absent("no bars")) };
+    let (Some(least), Some(most)) = (bars.iter().min_by(by), bars.iter().max_by(by)) else {
+        return Err(Absent::of(WHAT, "no bars"));
+    };
     let us = |value: f64| format!("{} µs", format::number(value));
     let title = if least.cell.index == most.cell.index {
         format!("A message costs the server {} of CPU", us(least.server.median))

@@ -45,10 +45,10 @@ fn blocks(record: &Record) -> Vec<Block<'_>> {
 /// Draws it.
 pub fn draw(run: &Run, prefix: &str) -> Drawn {
     let record = &run.record;
-    let group = shown_group(record).ok_or(Absent { what: WHAT, why: "the plan has no cells".into() })?;
+    let group = shown_group(record).ok_or_else(|| Absent::of(WHAT, "the plan has no cells"))?;
     let blocks = blocks(record);
     if blocks.is_empty() {
-        return Err(Absent { what: WHAT, why: "nothing could be compared with the baseline".into() });
+        return Err(Absent::of(WHAT, "nothing could be compared with the baseline"));
     }
     let baseline =
         record.plan.cells.iter().find(|c| c.config.name == record.plan.baseline).map_or(String::new(), view::arm_title);

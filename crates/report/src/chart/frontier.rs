@@ -53,11 +53,10 @@ fn points<'a>(record: &'a Record, group: &Group) -> Vec<Point<'a>> {
 /// Draws it.
 pub fn draw(run: &Run, prefix: &str) -> Drawn {
     let record = &run.record;
-    let absent = |why: &str| Absent { what: WHAT, why: why.into() };
-    let group = shown_group(record).ok_or_else(|| absent("the plan has no cells"))?;
+    let group = shown_group(record).ok_or_else(|| Absent::of(WHAT, "the plan has no cells"))?;
     let points = points(record, &group);
     if points.len() < 2 {
-        return Err(absent("fewer than two cells have both a latency and bytes"));
+        return Err(Absent::of(WHAT, "fewer than two cells have both a latency and bytes"));
     }
     let noun = latency_noun(points[0].cell);
     let per = if matches!(points[0].cell.workload, Workload::Echo(_)) { "round trip" } else { "message" };

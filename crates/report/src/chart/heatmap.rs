@@ -60,11 +60,10 @@ impl<'a> Map<'a> {
 /// Draws it.
 pub fn draw(run: &Run, prefix: &str) -> Drawn {
     let record = &run.record;
-    let absent = |why: &str| Absent { what: WHAT, why: why.into() };
-    let group = shown_group(record).ok_or_else(|| absent("the plan has no cells"))?;
+    let group = shown_group(record).ok_or_else(|| Absent::of(WHAT, "the plan has no cells"))?;
     let maps: Vec<Map<'_>> = cells(record, &group).into_iter().filter_map(|cell| Map::of(run, record, cell)).collect();
     if maps.is_empty() {
-        return Err(absent("no trial that counts has histograms over at least two intervals"));
+        return Err(Absent::of(WHAT, "no trial that counts has histograms over at least two intervals"));
     }
     let title = title(&maps) + &at(&group);
     let reading = "One map an arm, the same scales in all: time from left to right, latency upwards (log), the darker the larger the share of that interval's deliveries. All trials lie on top of each other. A level band means that nothing changed while it was measured.".to_string();

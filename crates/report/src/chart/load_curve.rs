@@ -14,23 +14,24 @@ const WHAT: &str = "latency against the offered rate";
 /// Draws it.
 pub fn draw(run: &Run, prefix: &str) -> Drawn {
     let record = &run.record;
-    let absent = |why: &str| Absent { what: WHAT, why: why.into() };
     let axis = view::rate_axis(&record.plan);
-    let axis = axis.ok_or_else(|| absent("the plan has no axis of rates"))?;
+    let axis = axis.ok_or_else(|| Absent::of(WHAT, "the plan has no axis of rates"))?;
     let ticks = curve::values(&record.plan, axis);
     // The highest percentile that all arms bear at all rates.
     let candidates = ["delivery_p99_ns", "delivery_p95_ns", "delivery_p50_ns"];
     let drawn = candidates.iter().map(|name| (*name, curve::lines(record, axis, curve::metric(record, name))));
     let whole = |lines: &[curve::Line]| !lines.is_empty() && lines.iter().all(|line| line.points.len() == ticks.len());
-    let (metric, lines) =
-        drawn.into_iter().find(|(_, lines)| whole(lines)).ok_or_else(|| absent("no percentile was measured at every rate"))?;
+    let (metric, lines) = drawn
+        .into_iter()
+        .find(|(_, lines)| whole(lines))
+        .ok_or_else(|| Absent::of(WHAT, "no percentile was measured at every rate"))?;
     let name = match metric {
         "delivery_p99_ns" => "p99",
         "delivery_p95_ns" => "p95",
         _ => "p50",
     };
     let growth = |line: &curve::Line| line.points.last().zip(line.points.first()).map_or(1.0, |(last, first)| last.1 / first.1);
-    let most = lines.iter().max_by(|a, b| growth(a).total_cmp(&growth(b))).ok_or_else(|| absent("no lines"))?;
+    let most = lines.iter().max_by(|a, b| growth(a).total_cmp(&growth(b))).ok_or_else(|| Absent::of(WHAT, "no lines"))?;
     let (from, to) = (&ticks[0].1, &ticks[ticks.len() - 1].1);
     let title = if growth(most) < 1.0 + ratio::MARGIN {
         format!("From {from} to {to}, {name} grows in no arm")

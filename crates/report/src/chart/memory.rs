@@ -22,19 +22,20 @@ fn lines(record: &Record, metric: &str) -> Vec<Line> {
 /// Draws it.
 pub fn draw(run: &Run, prefix: &str) -> Drawn {
     let record = &run.record;
-    let absent = |why: &str| Absent { what: WHAT, why: why.into() };
     let ticks = curve::values(&record.plan, AXIS);
     if ticks.len() < 2 {
-        return Err(absent("the plan has no axis of clients"));
+        return Err(Absent::of(WHAT, "the plan has no axis of clients"));
     }
     let mut lines = lines(record, "server_kb_per_connection");
     let fits = marginal::memory(record);
     let fit = |title: &str| fits.iter().find(|fit| fit.title == title);
+    // A line without a fit goes: what remains are as many slopes as lines, in one order.
+    lines.retain(|line| fit(&line.title).is_some());
     let slopes: Vec<(String, f64)> =
         lines.iter().filter_map(|line| Some((line.title.clone(), fit(&line.title)?.server.slope))).collect();
     let by = |a: &&(String, f64), b: &&(String, f64)| a.1.total_cmp(&b.1);
     let (Some(least), Some(most)) = (slopes.iter().min_by(by), slopes.iter().max_by(by)) else {
-        return Err(absent("memory was not read at two numbers of clients"));
+        return Err(Absent::of(WHAT, "memory was not read at two numbers of clients"));
     };
     let kb = |value: f64| format!("{} kB", format::number(value));
     let title =
@@ -83,4 +84,25 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
         }
     });
     Ok(Chart { id, title, reading, wide, narrow, table, notes: Vec::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn a_line_without_a_fit_takes_no_other_lines_slope() {
+        let mut run = fixture::run_over_axes().clone();
+        let whole = draw(&run, "").unwrap();
+        // The medians of the first arm are there, and its trials were read at no two numbers of clients.
+        let plan = &run.record.plan;
+        let first = view::along(plan, AXIS).remove(0);
+        let cells: Vec<usize> = first.cells.iter().map(|cell| cell.index).collect();
+        run.record.trials.iter_mut().filter(|t| cells.contains(&t.cell)).for_each(|t| t.server.rss_before_bytes = 0);
+        let chart = draw(&run, "").unwrap();
+        assert_eq!(whole.table.rows[0][0], first.title);
+        assert_eq!(chart.table.rows, whole.table.rows[1..]);
+        assert!(!chart.wide.contains(&first.title) && chart.wide.contains("WebSocket: 11."));
+    }
 }

@@ -64,6 +64,13 @@ pub struct Absent {
     pub why: String,
 }
 
+impl Absent {
+    /// No `what`, and why.
+    fn of(what: &'static str, why: &str) -> Absent {
+        Absent { what, why: why.into() }
+    }
+}
+
 /// Charts over an axis of the plan. Where there is one it is the scenario's question, so they come first.
 pub const OVER_AXES: &[fn(&Run, &str) -> Drawn] = &[sweep::draw, memory::draw, load_curve::draw];
 

@@ -30,8 +30,7 @@ struct Curve<'a> {
 /// Draws it.
 pub fn draw(run: &Run, prefix: &str) -> Drawn {
     let record = &run.record;
-    let absent = |why: &str| Absent { what: WHAT, why: why.into() };
-    let group = shown_group(record).ok_or_else(|| absent("the plan has no cells"))?;
+    let group = shown_group(record).ok_or_else(|| Absent::of(WHAT, "the plan has no cells"))?;
     let curves: Vec<Curve<'_>> = cells(record, &group)
         .into_iter()
         .filter_map(|cell| {
@@ -42,7 +41,7 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
         })
         .collect();
     if curves.is_empty() {
-        return Err(absent("no trial that counts has a histogram of at least 20 deliveries"));
+        return Err(Absent::of(WHAT, "no trial that counts has a histogram of at least 20 deliveries"));
     }
     let noun = latency_noun(curves[0].cell);
     let title = title(&curves, noun) + &at(&group);

@@ -53,16 +53,15 @@ fn bars<'a>(record: &'a Record, cells: Vec<&'a Cell>) -> Vec<Bar<'a>> {
 /// Draws it.
 pub fn draw(run: &Run, prefix: &str) -> Drawn {
     let record = &run.record;
-    let absent = |why: &str| Absent { what: WHAT, why: why.into() };
-    let group = shown_group(record).ok_or_else(|| absent("the plan has no cells"))?;
+    let group = shown_group(record).ok_or_else(|| Absent::of(WHAT, "the plan has no cells"))?;
     let cells: Vec<&Cell> =
         cells(record, &group).into_iter().filter(|cell| matches!(cell.workload, Workload::Reconnect(_))).collect();
     if cells.is_empty() {
-        return Err(absent("no connection was cut off: that is the workload `reconnect`"));
+        return Err(Absent::of(WHAT, "no connection was cut off: that is the workload `reconnect`"));
     }
     let bars = bars(record, cells);
     if bars.is_empty() {
-        return Err(absent("no trial that counts has clients that were cut off"));
+        return Err(Absent::of(WHAT, "no trial that counts has clients that were cut off"));
     }
     let title = title(&bars) + &at(&group);
     let reading = "Left: from the cut to the first message again, for clients that lost their session; the bar ends at the median, the line at the slowest. Most of it is the back-off before a client connects again, the same rule for all; a poller waits for its next poll instead. Right: deliveries that were due meanwhile and came afterwards, and those that never came, a trial.".to_string();

@@ -29,15 +29,42 @@ struct Line {
     title: String,
     look: Look,
     points: Vec<Point>,
-    /// The answer, and whether it is a floor.
-    knee: Option<(f64, bool)>,
+    /// The answer.
+    knee: Option<f64>,
+    /// Why its search ended, and so what the answer is worth.
+    stop: Stop,
+}
+
+impl Line {
+    /// What it bears, in a key or at its end: `≥ 1,000/s`.
+    fn worth(&self, result: &SearchResult) -> String {
+        let Some(level) = self.knee.map(|level| level_text(result, level)) else {
+            let none = match self.stop {
+                Stop::BottomFailed => "holds nowhere",
+                Stop::Unjudged => "not to be judged",
+                Stop::Found | Stop::TopHeld | Stop::TrialsSpent | Stop::Unfinished => "nothing known to hold",
+            };
+            return none.into();
+        };
+        match self.stop {
+            Stop::TopHeld | Stop::Unjudged => format!("≥ {level}"),
+            Stop::TrialsSpent => format!("about {level}"),
+            Stop::Unfinished => format!("{level} so far"),
+            Stop::Found | Stop::BottomFailed => level,
+        }
+    }
+
+    /// The same in a sentence, of one that has an answer: `1,000/s at least`.
+    fn words(&self, result: &SearchResult) -> String {
+        let worth = self.worth(result);
+        worth.strip_prefix("≥ ").map_or(worth.clone(), |level| format!("{level} at least"))
+    }
 }
 
 /// Draws it.
 pub fn draw(run: &Run, prefix: &str) -> Drawn {
     let record = &run.record;
-    let absent = |why: &str| Absent { what: WHAT, why: why.into() };
-    let result = record.search.as_ref().ok_or_else(|| absent("nothing was searched"))?;
+    let result = record.search.as_ref().ok_or_else(|| Absent::of(WHAT, "nothing was searched"))?;
     let group: Vec<usize> = (0..result.answers.len()).collect();
     let lines: Vec<Line> = result
         .answers
@@ -51,11 +78,12 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
                 .iter()
                 .map(|probed| Point { level: probed.level, seen: probed.seen, holds: probed.held > probed.failed })
                 .collect(),
-            knee: answer.held.map(|held| (held, answer.stop != Stop::Found)),
+            knee: answer.held,
+            stop: answer.stop,
         })
         .collect();
     if lines.iter().all(|line| line.points.iter().all(|point| point.seen.is_none())) {
-        return Err(absent("no trial of it could be judged"));
+        return Err(Absent::of(WHAT, "no trial of it could be judged"));
     }
     let title = finding(result, &lines);
     let reading = format!(
@@ -89,25 +117,17 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
 
 /// Who bears the most, as far as it was seen.
 fn finding(result: &SearchResult, lines: &[Line]) -> String {
-    let mut known: Vec<(&str, f64, bool)> =
-        lines.iter().filter_map(|line| line.knee.map(|(level, floor)| (line.title.as_str(), level, floor))).collect();
-    known.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let mut known: Vec<(f64, &Line)> = lines.iter().filter_map(|line| Some((line.knee?, line))).collect();
+    known.sort_by(|a, b| b.0.total_cmp(&a.0));
     match known.as_slice() {
-        [] => format!("{} holds nowhere", result.condition.text),
-        [(name, level, floor)] => {
-            format!("{name} bears {}{}", level_text(result, *level), if *floor { " at least" } else { "" })
+        [] if lines.iter().all(|line| line.stop == Stop::BottomFailed) => format!("{} holds nowhere", result.condition.text),
+        [] => format!("{} is not known to hold anywhere", result.condition.text),
+        [(_, line)] => format!("{} bears {}", line.title, line.words(result)),
+        [(level, line), .., (least, last)] if level > least => {
+            format!("{} bears the most, {}, and {} {}", line.title, line.words(result), last.title, last.words(result))
         }
-        [(name, level, floor), .., (last, least, last_floor)] if level > least => {
-            let at_least = |floor: bool| if floor { " at least" } else { "" };
-            format!(
-                "{name} bears the most, {}{}, and {last} {}{}",
-                level_text(result, *level),
-                at_least(*floor),
-                level_text(result, *least),
-                at_least(*last_floor)
-            )
-        }
-        [(_, level, _), ..] => format!("Every arm bears {}", level_text(result, *level)),
+        [(level, _), ..] if known.len() == lines.len() => format!("Every arm bears {}", level_text(result, *level)),
+        [(level, _), ..] => format!("{} of {} arms bear {}", known.len(), lines.len(), level_text(result, *level)),
     }
 }
 
@@ -148,12 +168,11 @@ fn paint(canvas: &Canvas<'_>, size: Size, result: &SearchResult, lines: &[Line])
         let seen: Vec<(f64, f64)> = line.points.iter().filter_map(|point| Some((x.at(point.level), y.at(point.seen?)))).collect();
         canvas.line(&seen, line.look.ink, 2.0);
         taken.extend(seen.windows(2).flat_map(|pair| label::along(pair[0], pair[1])));
-        if let Some((level, floor)) = line.knee {
+        if let Some(level) = line.knee {
             let at = line.points.iter().find(|point| point.level == level).and_then(|point| point.seen);
             let top = at.map_or(frame.top, |value| y.at(value));
             canvas.line(&[(x.at(level), frame.bottom), (x.at(level), top)], line.look.ink, 1.0);
-            let least = if floor { "≥ " } else { "" };
-            labels.push(Label { at: (x.at(level), top), text: format!("{} {least}{}", line.title, level_text(result, level)) });
+            labels.push(Label { at: (x.at(level), top), text: format!("{} {}", line.title, line.worth(result)) });
         }
         for point in &line.points {
             let (mark, at) = match (point.seen, point.holds) {
@@ -172,10 +191,8 @@ fn paint(canvas: &Canvas<'_>, size: Size, result: &SearchResult, lines: &[Line])
         let left = frame.left + column as f64 * (frame.right - frame.left) / 2.0;
         let top = frame.bottom + 52.0 + 18.0 * row as f64;
         canvas.line(&[(left, top), (left + 34.0, top)], line.look.ink, 2.0);
-        let knee = line.knee.map_or("holds nowhere".into(), |(level, floor)| {
-            format!("{}{}", if floor { "≥ " } else { "" }, level_text(result, level))
-        });
-        canvas.text(&format!("{}: {knee}", line.title), (left + 42.0, top), 12.5, Ink::Text, Anchor::Start);
+        let text = format!("{}: {}", line.title, line.worth(result));
+        canvas.text(&text, (left + 42.0, top), 12.5, Ink::Text, Anchor::Start);
     }
 }
 
@@ -192,5 +209,53 @@ mod tests {
         assert!(!chart.wide.contains("NaN") && !chart.narrow.contains("NaN"));
         assert!(chart.table.rows.iter().any(|row| row[2] == "void") && chart.table.rows.iter().any(|row| row[2] == "fails"));
         assert_eq!(draw(fixture::run(), "").unwrap_err().why, "nothing was searched");
+    }
+    #[test]
+    fn an_answer_is_worth_what_its_end_says() {
+        let mut run = fixture::run_of_a_search().clone();
+        // The fixture's third arm bears 299.7/s or so, and its first does not even bear 10/s.
+        let mut drawn = |subject: usize, stop: Stop| {
+            run.record.search.as_mut().unwrap().answers[subject].stop = stop;
+            draw(&run, "").unwrap().narrow
+        };
+        let key = |narrow: &str, arm: &str| {
+            let from = narrow.find(&format!("{arm}: ")).unwrap() + arm.len() + 2;
+            narrow[from..].split('<').next().unwrap().to_string()
+        };
+        let found = key(&drawn(2, Stop::Found), "HTTP streaming");
+        assert!(found.ends_with("/s") && found.starts_with(|c: char| c.is_ascii_digit()), "{found}");
+        for (stop, says) in [
+            (Stop::TopHeld, format!("≥ {found}")),
+            (Stop::Unjudged, format!("≥ {found}")),
+            (Stop::TrialsSpent, format!("about {found}")),
+            (Stop::Unfinished, format!("{found} so far")),
+        ] {
+            assert_eq!(key(&drawn(2, stop), "HTTP streaming"), says);
+        }
+        for (stop, says) in [
+            (Stop::BottomFailed, "holds nowhere"),
+            (Stop::Unjudged, "not to be judged"),
+            (Stop::Unfinished, "nothing known to hold"),
+            (Stop::TrialsSpent, "nothing known to hold"),
+        ] {
+            assert_eq!(key(&drawn(0, stop), "Short polling 1 s"), says);
+        }
+    }
+
+    #[test]
+    fn nothing_that_could_be_judged_is_not_nothing_that_holds() {
+        let mut run = fixture::run_of_a_search().clone();
+        let title = |run: &mut Run, stop: Stop| {
+            let answers = &mut run.record.search.as_mut().unwrap().answers;
+            answers.iter_mut().for_each(|answer| answer.held = None);
+            answers.iter_mut().for_each(|answer| answer.stop = Stop::BottomFailed);
+            answers[1].stop = stop;
+            draw(run, "").unwrap().title
+        };
+        assert_eq!(title(&mut run, Stop::BottomFailed), "delivery.p99 < 50ms holds nowhere");
+        assert_eq!(title(&mut run, Stop::Unjudged), "delivery.p99 < 50ms is not known to hold anywhere");
+        let answers = &mut run.record.search.as_mut().unwrap().answers;
+        answers[2..].iter_mut().for_each(|answer| answer.held = Some(20.0));
+        assert_eq!(draw(&run, "").unwrap().title, "3 of 5 arms bear 20/s");
     }
 }

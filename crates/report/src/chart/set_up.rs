@@ -67,15 +67,14 @@ fn total(parts: &Option<[f64; 4]>) -> Option<f64> {
 /// Draws it.
 pub fn draw(run: &Run, prefix: &str) -> Drawn {
     let record = &run.record;
-    let absent = |why: &str| Absent { what: WHAT, why: why.into() };
-    let group = shown_group(record).ok_or_else(|| absent("the plan has no cells"))?;
+    let group = shown_group(record).ok_or_else(|| Absent::of(WHAT, "the plan has no cells"))?;
     let bars: Vec<Bar> = cells(record, &group)
         .into_iter()
         .map(|cell| Bar::of(record, cell))
         .filter(|bar| bar.bytes.is_some() || bar.stages.is_some())
         .collect();
     if bars.is_empty() {
-        return Err(absent("no trial that counts has connections that were counted or timed"));
+        return Err(Absent::of(WHAT, "no trial that counts has connections that were counted or timed"));
     }
     let title = title(&bars) + &at(&group);
     let reading = "Bytes of the phase in which clients connect, both directions, divided by connections; time from the first SYN until the client is ready, the mean over connections, so that the steps add up (the table of set-up has the median, p50). Where the client library does not show its steps, the bar is one piece.".to_string();

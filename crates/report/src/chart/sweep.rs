@@ -46,8 +46,7 @@ fn axis(record: &Record) -> Option<String> {
 /// Draws it.
 pub fn draw(run: &Run, prefix: &str) -> Drawn {
     let record = &run.record;
-    let absent = |why: &str| Absent { what: WHAT, why: why.into() };
-    let axis = axis(record).ok_or_else(|| absent("the plan sweeps no number that all arms share"))?;
+    let axis = axis(record).ok_or_else(|| Absent::of(WHAT, "the plan sweeps no number that all arms share"))?;
     let ticks = curve::values(&record.plan, &axis);
     let rows: &[Row] = if view::axis_label(&axis) == "payload" { &PAYLOAD_PANELS } else { &PANELS };
     let panels: Vec<(Row, Vec<Line>)> = rows
@@ -56,10 +55,10 @@ pub fn draw(run: &Run, prefix: &str) -> Drawn {
         .filter(|(_, lines)| !lines.is_empty())
         .take(3)
         .collect();
-    let Some((first, lines)) = panels.first() else { return Err(absent("nothing was measured at two of its points")) };
+    let Some((first, lines)) = panels.first() else { return Err(Absent::of(WHAT, "nothing was measured at two of its points")) };
     let label = view::axis_label(&axis);
     let (from, to) = (&ticks[0].1, &ticks[ticks.len() - 1].1);
-    let Some(metric) = Metric::named(first.0) else { return Err(absent("its metric is not of this version")) };
+    let Some(metric) = Metric::named(first.0) else { return Err(Absent::of(WHAT, "its metric is not of this version")) };
     let ends = |line: &Line| line.points.first().zip(line.points.last()).map(|(a, b)| (a.1, b.1));
     // From nothing to nothing is no growth.
     let growth = |line: &&Line| ends(line).filter(|(a, b)| *a > 0.0 || *b > 0.0).map_or(1.0, |(a, b)| b / a);

@@ -66,6 +66,7 @@ pub fn between(base: &Record, new: &Record) -> Vec<Difference> {
         q.machine.clock_source.clone().unwrap_or_default(),
     );
     for (maps, kind) in [
+        ([&p.target_versions, &q.target_versions], "version of target"),
         ([&p.dependencies, &q.dependencies], "library"),
         ([&p.machine.sysctls, &q.machine.sysctls], "kernel setting"),
         ([&p.environment, &q.environment], "environment"),

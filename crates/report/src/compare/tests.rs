@@ -138,12 +138,21 @@ fn other_machines_and_other_plans_are_refused_and_named() {
 }
 
 #[test]
-fn a_commit_a_seed_and_more_trials_are_told_and_not_refused() {
+fn a_commit_a_seed_a_target_and_libraries_are_told_and_not_refused() {
     let mut new = dearer();
     new.record.plan.seed = 8;
+    new.record.provenance.target_versions.insert("nchan".into(), "1.3.8".into());
     let comparison = compared(&new);
     let told: Vec<String> = comparison.differences.iter().map(Difference::to_string).collect();
-    assert_eq!(told, ["commit: 0123456789ab → fedcba987654", "seed: 7 → 8", "library tokio: 1.54.0 → 1.55.0"]);
+    assert_eq!(
+        told,
+        [
+            "commit: 0123456789ab → fedcba987654",
+            "seed: 7 → 8",
+            "version of target nchan: none → 1.3.8",
+            "library tokio: 1.54.0 → 1.55.0"
+        ]
+    );
 }
 
 #[test]

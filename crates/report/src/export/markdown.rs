@@ -190,17 +190,8 @@ fn numbers(record: &Record) -> String {
         out += &table(&summary, &section.rows).markdown();
         out.push('\n');
     }
-    out += &legend(record);
+    out += &format!("Medians over trials. {}\n", summary::legend(record));
     out + &ledger(record)
-}
-
-/// What the table's marks mean.
-fn legend(record: &Record) -> String {
-    let baseline = record.plan.cells.iter().find(|cell| cell.config.name == record.plan.baseline).map(view::arm_title);
-    format!(
-        "Medians over trials. Beneath: how many times that of {} it is (0.50× is half as much), with its 95 % interval. `=` means the same within 5 %, `~` that the two cannot be told apart, parentheses that there are too few trials to tell. The interval belongs to that one comparison; the judgement takes into account how many comparisons there are, so `~` may stand beside an interval without 1 in it. All copies of a broadcast message are late together, so a p99 of few messages rests on less than its number of samples. – means not measured, or fewer than ten samples beyond the percentile. Wire bytes include TCP and IP headers, not Ethernet's 14 bytes a packet, both directions.\n",
-        baseline.unwrap_or_else(|| record.plan.baseline.clone())
-    )
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Is every message, every client and every error accounted for?
 
-use super::time::NEGATIVE_LATENCY;
 use super::{Blame, Finding, Gate};
 use crate::format::{count, plural};
+use wirecost_model::record::NEGATIVE_LATENCY;
 
 /// None of these deliveries may be.
 fn none(number: u64, what: &str, advice: &str) -> Finding {
@@ -81,6 +81,28 @@ pub const CLIENTS_HELD: Gate = Gate {
     },
 };
 
+/// No session is lost but by a connection that was cut off.
+pub const INTERRUPTED: Gate = Gate {
+    name: "interrupted",
+    blame: Blame::Measured,
+    what: "where connections are cut off on purpose, no more sessions were interrupted than connections cut",
+    check: |_, trial| {
+        let Some(recovery) = trial.recovery else {
+            return Finding::not_measured("no connection was to be cut off in this workload");
+        };
+        // Around the cut a lost session is no error of its client, so only the number tells that others were lost too.
+        Finding::judge(
+            recovery.interrupted <= recovery.cut_connections,
+            format!(
+                "{} interrupted, {} cut off",
+                plural(recovery.interrupted, "session"),
+                plural(recovery.cut_connections, "connection")
+            ),
+            "the server ended connections that it had no order to cut: look at its limits and at what it logs around the cut",
+        )
+    },
+};
+
 /// No client met an error.
 pub const ERRORS: Gate = Gate {
     name: "errors",
@@ -100,8 +122,8 @@ pub const ERRORS: Gate = Gate {
 mod tests {
     use super::*;
     use crate::gate::tests::{finding, outcome};
-    use wirecost_model::Accounting;
-    use wirecost_model::record::GateOutcome::{Failed, Passed};
+    use wirecost_model::record::GateOutcome::{Failed, NotMeasured, Passed};
+    use wirecost_model::{Accounting, Recovery};
 
     #[test]
     fn each_kind_of_damage_trips_its_own_gate() {
@@ -124,6 +146,20 @@ mod tests {
         let lost = Accounting { expected: 5, delivered: 4, lost: 1, ..Accounting::default() };
         assert_eq!(outcome(&LOST, "sse", |_, t| t.upload_accounting = Some(lost)), Failed);
         assert_eq!(outcome(&ACCOUNTED, "sse", |_, t| t.upload_accounting = Some(lost)), Passed);
+    }
+
+    #[test]
+    fn a_session_that_no_cut_connection_excuses_voids_the_trial() {
+        let after = |cut_connections, interrupted| {
+            finding(&INTERRUPTED, "sse", |_, t| {
+                t.recovery = Some(Recovery { cut_connections, interrupted, ..Recovery::default() });
+            })
+        };
+        // A poller between two polls does not notice the cut.
+        assert_eq!((after(25, 25).outcome, after(25, 3).outcome), (Passed, Passed));
+        let seen = after(1, 2);
+        assert_eq!((seen.outcome, seen.seen.as_str()), (Failed, "2 sessions interrupted, 1 connection cut off"));
+        assert_eq!(outcome(&INTERRUPTED, "sse", |_, _| ()), NotMeasured);
     }
 
     #[test]

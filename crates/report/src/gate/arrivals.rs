@@ -12,18 +12,18 @@ use crate::format::count;
 use crate::stats::kolmogorov;
 
 /// Share of the window's messages that the sender may be behind at a due time.
-pub const BEHIND_LIMIT: f64 = 0.01;
+const BEHIND_LIMIT: f64 = 0.01;
 /// So many due times' messages it may always be behind: in a short trial 1 % is less than one. A burst is one due time.
-pub const BEHIND_FLOOR: u64 = 5;
+const BEHIND_FLOOR: u64 = 5;
 /// How often the gaps of a sound sender would be called wrong by chance.
-pub const FALSE_ALARM: f64 = 1e-6;
+const FALSE_ALARM: f64 = 1e-6;
 /// Beyond this distance a law is not told from another.
 const TELLS_NOTHING: f64 = 0.5;
 
 /// The plan's arrivals are what was sent.
 pub const ARRIVALS: Gate = Gate {
     name: "arrivals",
-    blame: Blame::Conditions,
+    blame: Blame::Sender,
     what: "messages left when the plan had them due: never more than 1 % of them behind, and the gaps between Poisson arrivals spread as they should (Kolmogorov's test against the exponential law)",
     check: arrivals,
 };

@@ -12,7 +12,7 @@ use crate::load::DELIVERY;
 use crate::stats::metric::messages;
 
 /// How far X·W may be from N, as a share of N.
-pub const LITTLE_TOLERANCE: f64 = 0.05;
+const LITTLE_TOLERANCE: f64 = 0.05;
 
 /// Rate times mean round trip is what the clients keep outstanding.
 pub const LITTLES_LAW: Gate = Gate {

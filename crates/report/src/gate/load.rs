@@ -10,25 +10,25 @@ use crate::format::{count, duration, percent, percent_beside};
 use crate::load::DELIVERY;
 
 /// How far the sent messages may be from the planned ones.
-pub const RATE_TOLERANCE: f64 = 0.01;
+const RATE_TOLERANCE: f64 = 0.01;
 /// Lateness that is always allowed to the publisher, ns: about what a timer costs. It has a thread of its own.
-pub const PUBLISH_LAG_FLOOR_NS: f64 = 100_000.0;
+pub(super) const PUBLISH_LAG_FLOOR_NS: f64 = 100_000.0;
 /// Lateness that is always allowed to the load generator's pacer, ns. It shares its thread with the clients that it paces: a
 /// message that arrives for ten of them at once is ahead of it in the queue. Nothing hides in that, because `delivery` counts
 /// from the due time: the lateness is in it.
-pub const PACER_LAG_FLOOR_NS: f64 = 500_000.0;
+pub(super) const PACER_LAG_FLOOR_NS: f64 = 500_000.0;
 /// Lateness that is allowed as a share of the median delivery.
-pub const LAG_SHARE: f64 = 0.05;
+const LAG_SHARE: f64 = 0.05;
 /// Share of polls or ticks that may be missed.
-pub const MISSED_LIMIT: f64 = 0.01;
+const MISSED_LIMIT: f64 = 0.01;
 /// Share of a core that the load generator may use, all its threads together: with one thread, which is the rule, its limit is
 /// one core.
-pub const CLIENT_CPU_LIMIT: f64 = 0.70;
+const CLIENT_CPU_LIMIT: f64 = 0.70;
 
 /// The achieved rate is the planned one.
 pub const OFFERED_RATE: Gate = Gate {
     name: "offered_rate",
-    blame: Blame::Conditions,
+    blame: Blame::Sender,
     what: "messages sent are within 1 % of those that the plan has due",
     check: offered_rate,
 };
@@ -54,24 +54,28 @@ fn offered_rate(cell: &Cell, trial: &Trial) -> Finding {
 /// The server's publisher is on time.
 pub const PUBLISH_LAG: Gate = Gate {
     name: "publish_lag",
-    blame: Blame::Conditions,
+    blame: Blame::Sender,
     what: "the publisher's lateness at p99 is below 100 µs (towards a target 500 µs) or 5 % of the median delivery, whichever is more",
     check: |cell, trial| match cell.workload {
         // Then it is the load generator that publishes, on a core that it shares with its clients.
         Workload::Push(_) if cell.config.target.is_some() => lag(trial, "publish_lag", PACER_LAG_FLOOR_NS),
         Workload::Push(_) | Workload::Duplex(_) | Workload::Reconnect(_) => lag(trial, "publish_lag", PUBLISH_LAG_FLOOR_NS),
-        _ => Finding::not_measured("the server does not publish in this workload"),
+        Workload::Echo(_) | Workload::Upload(_) | Workload::Chat(_) | Workload::Idle(_) => {
+            Finding::not_measured("the server does not publish in this workload")
+        }
     },
 };
 
 /// The load generator's pacer is on time.
 pub const PACER_LAG: Gate = Gate {
     name: "pacer_lag",
-    blame: Blame::Conditions,
+    blame: Blame::Pacer,
     what: "the load generator's lateness at p99 is below 500 µs or 5 % of the median delivery, whichever is more",
     check: |cell, trial| match cell.workload {
         Workload::Upload(_) | Workload::Duplex(_) | Workload::Chat(_) => lag(trial, "pacer_lag", PACER_LAG_FLOOR_NS),
-        _ => Finding::not_measured("the load generator does not pace messages in this workload"),
+        Workload::Push(_) | Workload::Echo(_) | Workload::Reconnect(_) | Workload::Idle(_) => {
+            Finding::not_measured("the load generator does not pace messages in this workload")
+        }
     },
 };
 
@@ -80,7 +84,7 @@ fn lag(trial: &Trial, tag: &str, floor_ns: f64) -> Finding {
     let Some(latency) = trial.latencies.get(tag) else {
         return Finding::failed(
             format!("no `{tag}` was recorded, so nobody knows whether messages left on time"),
-            "a target that is not the reference server must report its publish times",
+            "see whether anything was sent: measure longer or raise the rate if not, else please report it with the record",
         );
     };
     let Some(quantile) = latency.quantiles.iter().filter(|v| v.q <= 0.99 && v.q >= 0.5).max_by(|a, b| a.q.total_cmp(&b.q)) else {
@@ -104,7 +108,7 @@ fn lag(trial: &Trial, tag: &str, floor_ns: f64) -> Finding {
 /// A periodic sender is done before its next due time.
 pub const MISSED_TICKS: Gate = Gate {
     name: "missed_ticks",
-    blame: Blame::Conditions,
+    blame: Blame::Sender,
     what: "a periodic sender was busy with the message before at no more than 1 % of due times",
     check: missed_ticks,
 };
@@ -118,17 +122,26 @@ fn missed_ticks(cell: &Cell, trial: &Trial) -> Finding {
             count(trial.missed_ticks)
         ));
     }
-    let share = trial.missed_ticks as f64 / trial.planned_messages.max(1) as f64;
+    let due_times = due_times(cell, trial);
+    let share = trial.missed_ticks as f64 / due_times.max(1) as f64;
     Finding::judge(
         share <= MISSED_LIMIT,
         format!(
             "{} of {} due times missed ({}), 1 % is allowed",
             count(trial.missed_ticks),
-            count(trial.planned_messages),
+            count(due_times),
             percent_beside(share, MISSED_LIMIT)
         ),
         "lower the rate: one message takes longer to send than the time to the next",
     )
+}
+
+/// Due times of whoever may miss one. In `duplex` both ends do, and the plan's number is that of the server's messages alone: of
+/// the clients' the record has those that were sent. What they did not send is among the lost, which voids the trial anyway.
+fn due_times(cell: &Cell, trial: &Trial) -> u64 {
+    let is_duplex = matches!(cell.workload, Workload::Duplex(_));
+    let clients = trial.departures.get("clients").filter(|_| is_duplex).map_or(0, |seen| seen.messages);
+    trial.planned_messages + clients
 }
 
 /// A poller keeps its interval.
@@ -157,7 +170,7 @@ pub const MISSED_POLLS: Gate = Gate {
 /// The load generator is not the bottleneck.
 pub const CLIENT_CPU: Gate = Gate {
     name: "client_cpu",
-    blame: Blame::Measured,
+    blame: Blame::LoadGenerator,
     what: "the load generator used less than 70 % of one core, however many threads it has; in a closed loop this is told, not judged",
     check: |_, trial| {
         let window = trial.ledger.duration_ns(Phase::Steady);
@@ -184,6 +197,7 @@ pub const CLIENT_CPU: Gate = Gate {
 mod tests {
     use super::*;
     use crate::gate::tests::{finding, outcome};
+    use wirecost_model::DepartureSummary;
     use wirecost_model::histogram::{Latency, QuantileValue};
     use wirecost_model::record::GateOutcome::{Failed, NotMeasured, Passed};
     use wirecost_model::scenario::{Idle, Push};
@@ -257,6 +271,21 @@ mod tests {
         assert_eq!(periodic(0), Passed);
         assert_eq!(periodic(50), Failed);
         assert_eq!(outcome(&MISSED_TICKS, "websocket", |_, t| t.missed_ticks = 50), NotMeasured);
+    }
+
+    #[test]
+    fn in_duplex_due_times_are_those_of_both_ends() {
+        let seen = |missed: u64| {
+            finding(&MISSED_TICKS, "websocket", |c, t| {
+                c.workload = serde_json::from_str(r#"{ "duplex": { "down": "20/s", "up": "5/s" } }"#).unwrap();
+                let clients = DepartureSummary { messages: 1250, ..DepartureSummary::default() };
+                t.departures.insert("clients".into(), clients);
+                t.missed_ticks = missed;
+            })
+        };
+        // 100 of the server's and 25 of each of 50 clients.
+        assert_eq!(seen(13).seen, "13 of 1,350 due times missed (0.96 %), 1 % is allowed");
+        assert_eq!((seen(13).outcome, seen(14).outcome), (Passed, Failed));
     }
 
     #[test]

@@ -4,12 +4,12 @@ use super::{Blame, Finding, Gate};
 use crate::format::{percent_beside, plural};
 
 /// Share of CPU time that the hypervisor may take away.
-pub const STEAL_LIMIT: f64 = 0.01;
+const STEAL_LIMIT: f64 = 0.01;
 
 /// The hypervisor takes next to nothing.
 pub const STEAL: Gate = Gate {
     name: "steal",
-    blame: Blame::Conditions,
+    blame: Blame::Machine,
     what: "the hypervisor took no more than 1 % of CPU time",
     check: |_, trial| {
         let share = trial.machine.steal_fraction;
@@ -24,7 +24,7 @@ pub const STEAL: Gate = Gate {
 /// Nothing is swapped.
 pub const SWAP: Gate = Gate {
     name: "swap",
-    blame: Blame::Conditions,
+    blame: Blame::Machine,
     what: "no page was swapped in or out",
     check: |_, trial| {
         let pages = trial.machine.swapped_pages;

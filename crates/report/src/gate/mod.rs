@@ -20,20 +20,29 @@ use wirecost_model::{Cell, Plan};
 
 use crate::view;
 
-pub use arrivals::{BEHIND_FLOOR, BEHIND_LIMIT, FALSE_ALARM};
-pub use little::LITTLE_TOLERANCE;
-pub use load::{CLIENT_CPU_LIMIT, LAG_SHARE, MISSED_LIMIT, PACER_LAG_FLOOR_NS, PUBLISH_LAG_FLOOR_NS, RATE_TOLERANCE};
-pub use machine::STEAL_LIMIT;
-pub use stationary::{GROWTH_FLOOR_BYTES, GROWTH_SHARE, MEDIAN_FLOOR_NS, MEDIAN_RATIO};
-pub use time::NEGATIVE_LATENCY;
-
 /// Whose doing it is that a gate fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {
     /// What is measured, or the account of it.
     Measured,
+    /// The load generator, which has no room left and will not have it the next time.
+    LoadGenerator,
+    /// The load generator's pacer, which woke late: its thread has no room left, or the machine was disturbed.
+    Pacer,
+    /// Whoever sends as the plan has it: messages did not leave when they were due.
+    Sender,
+    /// The machine, which had other things to do.
+    Machine,
+}
+
+impl Blame {
     /// The conditions of measuring: the senders that keep the plan, or the machine. The next time they may be better.
-    Conditions,
+    fn is_of_conditions(self) -> bool {
+        match self {
+            Blame::Pacer | Blame::Sender | Blame::Machine => true,
+            Blame::Measured | Blame::LoadGenerator => false,
+        }
+    }
 }
 
 /// A check of a trial's validity.
@@ -98,6 +107,7 @@ pub const GATES: &[Gate] = &[
     accounting::REORDERED,
     accounting::CORRUPTED,
     accounting::CLIENTS_HELD,
+    accounting::INTERRUPTED,
     accounting::ERRORS,
     protocol::NAGLE,
     protocol::NEGOTIATED,
@@ -124,7 +134,7 @@ pub fn judge(cell: &Cell, trial: &Trial) -> Vec<GateResult> {
 /// Whether a trial is void, and by nothing but the conditions: no number of its own has a say in that, so that whoever runs it
 /// again chooses no result.
 pub fn is_void_by_conditions(gates: &[GateResult]) -> bool {
-    let by_conditions = |name: &str| GATES.iter().any(|gate| gate.name == name && gate.blame == Blame::Conditions);
+    let by_conditions = |name: &str| blame(name).is_some_and(Blame::is_of_conditions);
     let mut failed = gates.iter().filter(|result| result.outcome == GateOutcome::Failed).peekable();
     failed.peek().is_some() && failed.all(|result| by_conditions(&result.gate))
 }
@@ -143,6 +153,11 @@ pub fn repeated(trials: &[Trial]) -> Option<String> {
         gates.into_iter().collect::<Vec<_>>().join(", "),
         first.seen
     ))
+}
+
+/// Whose doing a failure of the gate of this name is; `None` of a gate of another version.
+pub fn blame(name: &str) -> Option<Blame> {
+    GATES.iter().find(|gate| gate.name == name).map(|gate| gate.blame)
 }
 
 /// What a gate of this name asks for; empty for a gate of another version.
@@ -244,6 +259,8 @@ pub(crate) mod tests {
         assert!(!is_void_by_conditions(std::slice::from_ref(&passed)));
         assert!(is_void_by_conditions(&[passed.clone(), failed("publish_lag"), failed("steal")]));
         assert!(!is_void_by_conditions(&[failed("publish_lag"), failed("lost")]));
+        // Another attempt finds the load generator as busy as the first did.
+        assert!(is_void_by_conditions(&[failed("pacer_lag")]) && !is_void_by_conditions(&[failed("client_cpu")]));
         assert!(!is_void_by_conditions(&[failed("a gate of another version")]));
         let mut trials = fixture::run().record.trials.clone();
         assert_eq!(repeated(&trials), None);

@@ -12,13 +12,13 @@ use crate::format::{bytes, duration, number};
 
 /// How many times the median of one half may be that of the other. A queue that grows steadily from nothing makes it three
 /// times; what a busy machine did to quiet arms was up to 1.4 times in records of ours.
-pub const MEDIAN_RATIO: f64 = 2.0;
+const MEDIAN_RATIO: f64 = 2.0;
 /// Medians that are no further apart than this are never told apart, ns: a busy neighbour moves fast arms so far.
-pub const MEDIAN_FLOOR_NS: u64 = 500_000;
+const MEDIAN_FLOOR_NS: u64 = 500_000;
 /// Growth of a process that is always allowed over the window, bytes.
-pub const GROWTH_FLOOR_BYTES: f64 = 32.0 * 1024.0 * 1024.0;
+const GROWTH_FLOOR_BYTES: f64 = 32.0 * 1024.0 * 1024.0;
 /// The same as a share of its size at the beginning of the window.
-pub const GROWTH_SHARE: f64 = 0.5;
+const GROWTH_SHARE: f64 = 0.5;
 
 /// Below this a window has one interval.
 const LEAST_WINDOW: Span = Span::ms(2000);

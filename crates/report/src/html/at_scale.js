@@ -27,13 +27,15 @@ for (const section of document.querySelectorAll('.scale')) {
     for (const row of section.querySelectorAll('tbody tr[data-costs]')) {
       const u = JSON.parse(row.dataset.costs);
       const more = Math.trunc((payload - u.payload) / 1448) * 52;
-      const wire = clients * (u.bytes[0] + rate * (u.bytes[1] + u.times * (payload + more)));
-      const requests = Math.max(clients * (u.requests[0] + rate * u.requests[1]), clients * u.least);
+      const [least, polls, bytesEach, cpuEach] = u.holds;
+      const ended = Math.max(least - rate * polls, 0);
+      const wire = clients * (u.bytes[0] + ended * bytesEach + rate * (u.bytes[1] + u.times * (payload + more)));
+      const requests = clients * (u.requests[0] + ended + rate * u.requests[1]);
       beyond ||= [clients, rate, payload].some((v, n) => v > u.measured[n][1] * 1.1 || v < u.measured[n][0] / 1.1);
       const cells = row.querySelectorAll('td');
       cells[0].textContent = bits(wire * 8);
       cells[1].textContent = three(requests);
-      cells[2].textContent = u.cpu ? three(clients * (u.cpu[0] + rate * u.cpu[1]) / 1e6) : '–';
+      cells[2].textContent = u.cpu ? three(clients * (u.cpu[0] + ended * cpuEach + rate * u.cpu[1]) / 1e6) : '–';
       cells[3].textContent = u.memory ? bytes(clients * u.memory) : '–';
     }
     section.querySelector('.asked').textContent =

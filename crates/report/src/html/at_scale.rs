@@ -13,7 +13,7 @@ pub const SCRIPT: &str = include_str!("at_scale.js");
 
 /// What the page's policy lets run: this script and no other. The browser test fails if it is stale; anew with
 /// `openssl dgst -sha256 -binary crates/report/src/html/at_scale.js | base64`.
-pub const SCRIPT_SHA256: &str = "HcTR5Lm0h5JLLIIwJEH1+ePwvWq52tqJdmfBf+GkaEI=";
+pub const SCRIPT_SHA256: &str = "y47kIKW//lr8/1LGdDc8EdyNEMu1cfl1zVv9u40KKWU=";
 
 /// Empty if the scenario names no size, or nothing was measured.
 pub fn body(record: &Record) -> String {
@@ -90,7 +90,7 @@ fn costs(arm: &UnitCosts) -> String {
         "bytes": pair(arm.overhead_bytes),
         "times": arm.payload_times,
         "requests": pair(arm.requests),
-        "least": arm.least_requests,
+        "holds": [arm.holds.least_per_client_s, arm.holds.per_message, arm.holds.bytes, arm.holds.cpu_us.unwrap_or(0.0)],
         "cpu": arm.server_cpu_us.map(pair),
         "memory": arm.memory_bytes,
         "payload": arm.payload_bytes,

@@ -123,7 +123,9 @@ mod tests {
 
     #[test]
     fn pages_are_whole_small_and_need_nothing() {
-        for run in [fixture::run(), fixture::run_over_axes(), fixture::run_with_a_void_trial(), fixture::run_of_a_search()] {
+        let windows = &fixture::of(fixture::WINDOWS);
+        let others = [fixture::run_over_axes(), fixture::run_with_a_void_trial(), fixture::run_of_a_search(), windows];
+        for run in [fixture::run()].into_iter().chain(others) {
             let page = render(std::slice::from_ref(run));
             assert_eq!(unclosed(&page), Vec::<String>::new());
             assert!(page.len() < 1_000_000, "{} bytes", page.len());

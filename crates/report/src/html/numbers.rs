@@ -6,7 +6,6 @@ use crate::chart::canvas::{Mark, escape};
 use crate::chart::look;
 use crate::format::{self, PROPORTIONAL};
 use crate::summary::{self, Row, Section, Summary};
-use crate::view;
 
 /// The table with its legend.
 pub fn body(record: &Record) -> String {
@@ -19,12 +18,7 @@ pub fn body(record: &Record) -> String {
         out += &body_of(record, &summary, section);
     }
     out += "</table></div>";
-    let baseline =
-        record.plan.cells.iter().find(|c| c.config.name == record.plan.baseline).map_or(String::new(), view::arm_title);
-    out += &format!(
-        "<p class=\"note\">Beneath a number: how many times that of {baseline} it is (0.50× is half as much). = means the same within 5 %, ~ means that the two cannot be told apart, parentheses that there are too few trials to tell. The interval belongs to that one comparison; the judgement takes into account how many comparisons there are, so ~ may stand beside an interval without 1 in it. All copies of a broadcast message are late together, so a p99 of few messages rests on less than its number of samples. – means not measured, or fewer than ten samples beyond the percentile. Wire bytes are those of the measured window, both directions, with TCP and IP headers; a real Ethernet adds 14 bytes to each packet. Kernel memory is that of both ends. Theory: half an interval for short polling and nothing for long polling, plus the median of the same server's fastest push arm as the floor.</p>",
-        baseline = escape(&baseline)
-    );
+    out += &format!("<p class=\"note\">{}</p>", escape(&summary::legend(record)));
     out
 }
 

@@ -177,7 +177,7 @@ pub const METRICS: &[Metric] = &[
     }),
     metric("empty_fraction", "polls that brought nothing", Unit::Share, pulls, |_, t| {
         let counters = steady(t)?;
-        share(counters.empty_answers, counters.empty_answers + counters.full_answers)
+        share(counters.empty_answers, polls(&counters))
     }),
     better(
         Better::Neither,
@@ -300,7 +300,7 @@ fn steady(trial: &Trial) -> Option<Counters> {
 fn unparked_ns(trial: &Trial) -> Option<f64> {
     let counters = steady(trial)?;
     let clients_ns = trial.ledger.duration_ns(Phase::Steady) as f64 * f64::from(trial.clients_held);
-    let answers = counters.empty_answers + counters.full_answers;
+    let answers = polls(&counters);
     (counters.parked_ns > 0 && answers > 0).then(|| (clients_ns - counters.parked_ns as f64).max(0.0) / answers as f64)
 }
 
@@ -338,6 +338,22 @@ fn wire_bytes(trial: &Trial) -> Option<f64> {
 pub fn layer_bytes_per_message(cell: &Cell, trial: &Trial, layer: Layer) -> Option<f64> {
     let bytes = trial.ledger.bytes(|entry| entry.phase == Phase::Steady && entry.layer == layer);
     per_message(cell, trial, Some(bytes as f64))
+}
+
+/// Polls that were answered in the measured window, per client and second: of clients that send by POST beside their polls not all
+/// of their requests; for what theory says of pollers.
+pub fn polls_per_client_s(trial: &Trial) -> Option<f64> {
+    per_client_s(trial, polls(&steady(trial)?) as f64)
+}
+
+/// Of all requests in the measured window, the share that are polls, 0 to 1: the others are POSTs.
+pub fn polls_fraction(trial: &Trial) -> Option<f64> {
+    let counters = steady(trial)?;
+    share(polls(&counters).min(counters.requests), counters.requests)
+}
+
+fn polls(counters: &Counters) -> u64 {
+    counters.empty_answers + counters.full_answers
 }
 
 fn per_message(cell: &Cell, trial: &Trial, total: Option<f64>) -> Option<f64> {

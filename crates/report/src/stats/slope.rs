@@ -1,5 +1,6 @@
 //! What one more costs: a straight line through trials by least squares. What a process does whatever it is asked is in the
-//! line's height at 0 and not in its slope, so a slope is what a ratio over one window cannot be: free of the idle baseline.
+//! line's height at 0 and not in its slope, so a slope is what a ratio over one window cannot be: free of what an idle
+//! process takes.
 
 use super::ratio::LEAST_PAIRS;
 use super::student;
@@ -11,10 +12,10 @@ pub struct Fit {
     pub slope: f64,
     /// 95 % interval of the slope by Student's t on the residuals; absent with fewer than six points.
     pub interval: Option<[f64; 2]>,
-    /// y at x = 0: the baseline.
-    pub base: f64,
+    /// The height at 0: y at x = 0.
+    pub at_zero: f64,
     /// The exponent p of y ∝ x^p, by the line through the logarithms: 1 where cost grows with x and nothing else, less where
-    /// there is a baseline or work is done in batches, more where it gets dearer. Absent unless x grows tenfold and all y are
+    /// there is a height at 0 or work is done in batches, more where it gets dearer. Absent unless x grows tenfold and all y are
     /// positive.
     pub exponent: Option<f64>,
     /// Points.
@@ -45,15 +46,15 @@ fn line(points: &[(f64, f64)]) -> Option<Fit> {
         return None;
     }
     let slope = points.iter().map(|p| (p.0 - x) * (p.1 - y)).sum::<f64>() / spread;
-    let base = y - slope * x;
-    // What is left of a subtraction of equals is not a baseline.
-    let base = if base.abs() < 1e-9 * y.abs() { 0.0 } else { base };
+    let at_zero = y - slope * x;
+    // What is left of a subtraction of equals is not a height.
+    let at_zero = if at_zero.abs() < 1e-9 * y.abs() { 0.0 } else { at_zero };
     let interval = (points.len() >= LEAST_PAIRS).then(|| {
-        let residuals: f64 = points.iter().map(|p| (p.1 - base - slope * p.0).powi(2)).sum();
+        let residuals: f64 = points.iter().map(|p| (p.1 - at_zero - slope * p.0).powi(2)).sum();
         let error = (residuals / (n - 2.0) / spread).sqrt() * student::quantile(0.975, points.len() as u32 - 2);
         [slope - error, slope + error]
     });
-    Some(Fit { slope, interval, base, exponent: None, points: points.len() })
+    Some(Fit { slope, interval, at_zero, exponent: None, points: points.len() })
 }
 
 #[cfg(test)]
@@ -64,7 +65,7 @@ mod tests {
     #[test]
     fn a_line_is_found_and_two_values_are_needed() {
         let line = fit(&[(1.0, 5.0), (2.0, 7.0), (3.0, 9.0)]).unwrap();
-        assert_eq!((line.slope, line.base, line.interval), (2.0, 3.0, None));
+        assert_eq!((line.slope, line.at_zero, line.interval), (2.0, 3.0, None));
         assert_eq!(fit(&[(1.0, 5.0), (1.0, 7.0)]), None);
         assert_eq!(fit(&[(100.0, 5.0), (101.0, 7.0), (100.0, 5.5)]), None, "one rate, achieved a little differently");
         assert_eq!(fit(&[]), None);
@@ -72,13 +73,13 @@ mod tests {
 
     #[test]
     fn the_exponent_is_that_of_the_law() {
-        let law = |base: f64, p: f64| -> Vec<(f64, f64)> {
-            [1.0f64, 3.0, 10.0, 30.0, 100.0].iter().map(|x| (*x, base + 7.0 * x.powf(p))).collect()
+        let law = |at_zero: f64, p: f64| -> Vec<(f64, f64)> {
+            [1.0f64, 3.0, 10.0, 30.0, 100.0].iter().map(|x| (*x, at_zero + 7.0 * x.powf(p))).collect()
         };
         for p in [0.5, 1.0, 1.3] {
             assert!((fit(&law(0.0, p)).unwrap().exponent.unwrap() - p).abs() < 1e-9);
         }
-        assert!(fit(&law(20.0, 1.0)).unwrap().exponent.unwrap() < 0.9, "a baseline makes it less");
+        assert!(fit(&law(20.0, 1.0)).unwrap().exponent.unwrap() < 0.9, "a height at 0 makes it less");
         assert_eq!(fit(&law(0.0, 1.0)[..2]).unwrap().exponent, None, "x has grown threefold");
         assert_eq!(fit(&[(1.0, -1.0), (10.0, 5.0), (100.0, 50.0)]).unwrap().exponent, None);
     }
@@ -93,10 +94,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_baseline_does_not_change_the_slope(base in -1e6f64..1e6, slope in -1e3f64..1e3) {
-            let points: Vec<(f64, f64)> = (1..9).map(|x| (f64::from(x), base + slope * f64::from(x))).collect();
+        fn a_height_at_0_does_not_change_the_slope(height in -1e6f64..1e6, slope in -1e3f64..1e3) {
+            let points: Vec<(f64, f64)> = (1..9).map(|x| (f64::from(x), height + slope * f64::from(x))).collect();
             let line = fit(&points).unwrap();
-            prop_assert!((line.slope - slope).abs() < 1e-6 && (line.base - base).abs() < 1e-4);
+            prop_assert!((line.slope - slope).abs() < 1e-6 && (line.at_zero - height).abs() < 1e-4);
         }
     }
 }

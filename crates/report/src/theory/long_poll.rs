@@ -1,8 +1,8 @@
 //! Long polling: a message waits only while no request is parked at the server.
 //!
-//! That window is G = r + g + s, plus what a new connection costs where there is one for each poll. With Poisson arrivals at λ,
-//! q = e^(−λG) is the chance that nothing comes in the window and a = e^(−λTh) that nothing comes in a hold of Th. A parked poll
-//! that a message wakes takes it after w, with what came meanwhile. So a cycle has Z = λG + q(1 − a)(1 + λw) messages.
+//! That window is G = r + g + s. With Poisson arrivals at λ, q = e^(−λG) is the chance that nothing comes in the window and
+//! a = e^(−λTh) that nothing comes in a hold of Th. A parked poll that a message wakes takes it after w, with what came
+//! meanwhile. So a cycle has Z = λG + q(1 − a)(1 + λw) messages.
 
 /// One poller. All in seconds.
 #[derive(Debug, Clone, Copy)]
@@ -13,8 +13,6 @@ pub struct LongPoll {
     pub server_s: f64,
     /// g: from an answer to the next request.
     pub gap_s: f64,
-    /// What a connection costs before each request: 0 with keep-alive, r with a new TCP connection for each.
-    pub reconnect_s: f64,
     /// Th: how long the server holds a request; may be infinite.
     pub hold_s: f64,
     /// w: from a message until the parked poll that it wakes is answered with it.
@@ -24,7 +22,7 @@ pub struct LongPoll {
 impl LongPoll {
     /// G: how long no request is parked in each cycle.
     pub fn unarmed_s(&self) -> f64 {
-        2.0 * self.delay_s + self.server_s + self.gap_s + self.reconnect_s
+        2.0 * self.delay_s + self.server_s + self.gap_s
     }
 
     fn q(&self, rate_per_s: f64) -> f64 {
@@ -50,11 +48,6 @@ impl LongPoll {
         let half_square = |s: f64| rate_per_s * s * s / 2.0;
         let waits = half_square(self.unarmed_s()) + self.woken(rate_per_s) * (self.wake_s + half_square(self.wake_s));
         self.server_s + self.delay_s + waits / self.z(rate_per_s)
-    }
-
-    /// Largest latency: 3d + g + s (+ a new connection); RFC 6202 calls it three transits.
-    pub fn max_s(&self) -> f64 {
-        self.unarmed_s() + self.delay_s
     }
 
     /// Quantile of latency, Poisson: of q(1 − a)/Z that wait w, λw as many that wait U(0, w), and the rest that waits U(0, G).
@@ -108,12 +101,6 @@ impl LongPoll {
             1.0 / unarmed
         }
     }
-
-    /// Bytes a second: answers/s · [Hq + Hf + (2 + a)·F] + λ·(P + b).
-    pub fn bytes_per_s(&self, rate_per_s: f64, sizes: &super::short_poll::Sizes) -> f64 {
-        let exchange = sizes.request_bytes + sizes.full_response_bytes + (2.0 + sizes.acks_per_exchange) * sizes.segment_bytes;
-        self.responses_per_s(rate_per_s) * exchange + rate_per_s * sizes.message_bytes
-    }
 }
 
 #[cfg(test)]
@@ -129,8 +116,7 @@ mod tests {
     #[test]
     fn agrees_with_the_golden_table_for_poisson_arrivals() {
         // d = 50 ms, g = 1 ms, so G = 101 ms: λ, mean in ms, answers/s, messages per answer.
-        let poll = LongPoll { delay_s: 0.050, server_s: 0.0, gap_s: 0.001, reconnect_s: 0.0, hold_s: f64::INFINITY, wake_s: 0.0 };
-        near(poll.max_s(), 0.151, 1e-9);
+        let poll = LongPoll { delay_s: 0.050, server_s: 0.0, gap_s: 0.001, hold_s: f64::INFINITY, wake_s: 0.0 };
         for [rate, mean, responses, messages] in [
             [0.1, 50.5, 0.10, 1.00],
             [1.0, 55.1, 1.00, 1.00],
@@ -147,26 +133,17 @@ mod tests {
 
     #[test]
     fn agrees_with_the_golden_table_for_periodic_arrivals() {
-        // 4 a second, s = g = 0: d, keep-alive, a new connection for each poll, in ms.
-        for [delay, kept, fresh] in [
-            [15.0, 15.0, 15.0],
-            [30.0, 30.0, 30.0],
-            [40.3, 40.3, 40.3],
-            [80.0, 80.0, 240.0],
-            [130.0, 260.0, 390.0],
-            [160.0, 320.0, 480.0],
-        ] {
+        // 4 a second, s = g = 0: d and the mean, in ms.
+        for [delay, mean] in [[15.0, 15.0], [30.0, 30.0], [40.3, 40.3], [80.0, 80.0], [130.0, 260.0], [160.0, 320.0]] {
             let delay_s = delay / 1e3;
-            let poll = LongPoll { delay_s, server_s: 0.0, gap_s: 0.0, reconnect_s: 0.0, hold_s: 25.0, wake_s: 0.0 };
-            near(poll.periodic_mean_s(4.0) * 1e3, kept, 0.051);
-            let poll = LongPoll { reconnect_s: 2.0 * delay_s, ..poll };
-            near(poll.periodic_mean_s(4.0) * 1e3, fresh, 0.051);
+            let poll = LongPoll { delay_s, server_s: 0.0, gap_s: 0.0, hold_s: 25.0, wake_s: 0.0 };
+            near(poll.periodic_mean_s(4.0) * 1e3, mean, 0.051);
         }
     }
 
     #[test]
     fn messages_are_conserved_and_the_mixture_has_the_mean() {
-        let poll = LongPoll { delay_s: 0.02, server_s: 0.001, gap_s: 0.004, reconnect_s: 0.0, hold_s: 2.0, wake_s: 0.0 };
+        let poll = LongPoll { delay_s: 0.02, server_s: 0.001, gap_s: 0.004, hold_s: 2.0, wake_s: 0.0 };
         for (rate, wake_s) in [(0.2, 0.0), (3.0, 0.0), (40.0, 0.0), (3.0, 0.01), (40.0, 0.01), (40.0, 0.1)] {
             let poll = LongPoll { wake_s, ..poll };
             let full = poll.responses_per_s(rate) * (1.0 - poll.empty_fraction(rate));
@@ -179,7 +156,7 @@ mod tests {
 
     #[test]
     fn the_forms_are_what_a_poller_does() {
-        let poll = LongPoll { delay_s: 0.0, server_s: 0.0, gap_s: 80e-6, reconnect_s: 0.0, hold_s: 1.0, wake_s: 150e-6 };
+        let poll = LongPoll { delay_s: 0.0, server_s: 0.0, gap_s: 80e-6, hold_s: 1.0, wake_s: 150e-6 };
         let rate = 10_000.0;
         // Message after message: when it came, and when the answer that has it was taken.
         let (mut rng, mut came, mut waits) = (Rng::new(7, 0), 0.0, Vec::new());

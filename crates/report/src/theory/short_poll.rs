@@ -7,8 +7,8 @@ use super::Process;
 /// One poller. All in seconds.
 #[derive(Debug, Clone, Copy)]
 pub struct ShortPoll {
-    /// τ: from the start of one poll to the start of the next. The interval where polls start on time (needs interval > r + s);
-    /// see [`ShortPoll::after_pause`] where a pause follows each answer.
+    /// τ: from the start of one poll to the start of the next. The interval where polls start on time (needs interval > r + s),
+    /// and p + r + s where a pause of p follows each answer.
     pub period_s: f64,
     /// s: the server's time for an answer.
     pub server_s: f64,
@@ -17,11 +17,6 @@ pub struct ShortPoll {
 }
 
 impl ShortPoll {
-    /// A poller that pauses after each answer: τ = p + r + s.
-    pub fn after_pause(pause_s: f64, server_s: f64, delay_s: f64) -> ShortPoll {
-        ShortPoll { period_s: pause_s + 2.0 * delay_s + server_s, server_s, delay_s }
-    }
-
     /// Mean latency: τ/2 + s + d.
     pub fn mean_s(&self) -> f64 {
         self.quantile_s(0.5)
@@ -50,39 +45,6 @@ impl ShortPoll {
     pub fn messages_per_full_answer(&self, rate_per_s: f64, process: Process) -> f64 {
         rate_per_s * self.period_s / (1.0 - self.empty_fraction(rate_per_s, process))
     }
-
-    /// Share of updates that an endpoint delivers which keeps only the latest value (Poisson): (1 − e^(−λτ))/(λτ).
-    pub fn latest_value_share(&self, rate_per_s: f64) -> f64 {
-        let per_period = rate_per_s * self.period_s;
-        -(-per_period).exp_m1() / per_period
-    }
-
-    /// Bytes a second: (1/τ)·[Hq + e·He + (1 − e)·Hf + (2 + a)·F] + λ·(P + b), e the share of empty polls.
-    pub fn bytes_per_s(&self, rate_per_s: f64, process: Process, sizes: &Sizes) -> f64 {
-        let empty = self.empty_fraction(rate_per_s, process);
-        let exchange = sizes.request_bytes
-            + empty * sizes.empty_response_bytes
-            + (1.0 - empty) * sizes.full_response_bytes
-            + (2.0 + sizes.acks_per_exchange) * sizes.segment_bytes;
-        self.requests_per_s() * exchange + rate_per_s * sizes.message_bytes
-    }
-}
-
-/// What an exchange weighs.
-#[derive(Debug, Clone, Copy)]
-pub struct Sizes {
-    /// Hq: a request.
-    pub request_bytes: f64,
-    /// He: an answer without messages.
-    pub empty_response_bytes: f64,
-    /// Hf: an answer with messages, without these.
-    pub full_response_bytes: f64,
-    /// F: TCP/IP and link headers of a segment.
-    pub segment_bytes: f64,
-    /// a: pure acknowledgements per exchange.
-    pub acks_per_exchange: f64,
-    /// P + b: a message and its envelope.
-    pub message_bytes: f64,
 }
 
 #[cfg(test)]
@@ -102,7 +64,8 @@ mod tests {
     #[test]
     fn agrees_with_the_golden_table() {
         for [delay, mean, p95, p99, polls, empty] in GOLDEN {
-            let poll = ShortPoll::after_pause(0.150, 0.0, delay / 1e3);
+            let delay_s = delay / 1e3;
+            let poll = ShortPoll { period_s: 0.150 + 2.0 * delay_s, server_s: 0.0, delay_s };
             for (found, expected, digits) in [
                 (poll.mean_s() * 1e3, mean, 0.051),
                 (poll.quantile_s(0.95) * 1e3, p95, 0.051),
@@ -122,24 +85,5 @@ mod tests {
             let full = poll.requests_per_s() * (1.0 - poll.empty_fraction(3.0, process));
             assert!((full * poll.messages_per_full_answer(3.0, process) - 3.0).abs() < 1e-12);
         }
-        // Of few updates nearly all are seen, of many only one a period.
-        assert!(poll.latest_value_share(0.01) > 0.99);
-        assert!((poll.latest_value_share(400.0) - 0.01).abs() < 1e-6);
-    }
-
-    #[test]
-    fn bytes_are_those_of_exchanges_and_messages() {
-        let sizes = Sizes {
-            request_bytes: 100.0,
-            empty_response_bytes: 50.0,
-            full_response_bytes: 150.0,
-            segment_bytes: 52.0,
-            acks_per_exchange: 1.0,
-            message_bytes: 130.0,
-        };
-        let poll = ShortPoll { period_s: 1.0, server_s: 0.0, delay_s: 0.0 };
-        assert!((poll.bytes_per_s(2.0, Process::Periodic, &sizes) - (100.0 + 150.0 + 156.0 + 260.0)).abs() < 1e-9);
-        let quiet = poll.bytes_per_s(1e-9, Process::Poisson, &sizes);
-        assert!((quiet - (100.0 + 50.0 + 156.0)).abs() < 1e-3);
     }
 }

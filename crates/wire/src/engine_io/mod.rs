@@ -20,7 +20,7 @@ mod packet;
 pub mod v3;
 pub mod v4;
 
-pub use crate::base64::{InvalidBase64, encoded_bytes as base64_bytes};
+pub use crate::base64::InvalidBase64;
 pub use handshake::{Handshake, MalformedHandshake};
 pub use packet::{DecodeError, EncodeError, Frame, Packet};
 

@@ -11,9 +11,6 @@ const ARGS_START: &[u8] = b"[";
 const ARGS_MIDDLE: &[u8] = b",";
 const ARGS_END: &[u8] = b"]";
 
-/// The only argument of an event with one attachment.
-const FIRST_PLACEHOLDER: &[u8] = b"{\"_placeholder\":true,\"num\":0}";
-
 /// Appends the event `name` with the text argument `payload` and returns how many bytes that took.
 ///
 /// # Errors
@@ -84,35 +81,6 @@ pub fn encode_json_event(
     json_text::push_str(buf, name);
     buf.put_slice(ARGS_MIDDLE);
     buf.put_slice(argument.as_bytes());
-    buf.put_slice(ARGS_END);
-    Ok(buf.len() - before)
-}
-
-/// Appends the text of the event `name` with one binary argument, which is to follow as a binary message, and returns how
-/// many bytes that took.
-///
-/// # Errors
-///
-/// [`EncodeError::Namespace`] if the namespace cannot be written; nothing is appended then.
-///
-/// ```
-/// use bytes::BytesMut;
-/// use wirecost_wire::socket_io::encode_binary_event;
-/// let mut text = BytesMut::new();
-/// encode_binary_event(&mut text, "/", None, "baz")?;
-/// assert_eq!(&text[..], br#"51-["baz",{"_placeholder":true,"num":0}]"#);
-/// # Ok::<(), wirecost_wire::socket_io::EncodeError>(())
-/// ```
-pub fn encode_binary_event(buf: &mut BytesMut, namespace: &str, ack_id: Option<u64>, name: &str) -> Result<usize, EncodeError> {
-    if !is_writable_namespace(namespace) {
-        return Err(EncodeError::Namespace);
-    }
-    let before = buf.len();
-    put_header(buf, Kind::BinaryEvent, 1, namespace, ack_id);
-    buf.put_slice(ARGS_START);
-    json_text::push_str(buf, name);
-    buf.put_slice(ARGS_MIDDLE);
-    buf.put_slice(FIRST_PLACEHOLDER);
     buf.put_slice(ARGS_END);
     Ok(buf.len() - before)
 }

@@ -23,7 +23,7 @@ mod packet;
 
 pub use decoder::{Decoder, Limits};
 pub use encode::{EncodeError, encode};
-pub use event::{TextEvent, encode_binary_event, encode_json_event, encode_text_event, plain_text_event_framing_bytes};
+pub use event::{TextEvent, encode_json_event, encode_text_event, plain_text_event_framing_bytes};
 pub use header::{HeaderError, Kind};
 pub use packet::{Body, DecodeError, Packet, placeholder};
 

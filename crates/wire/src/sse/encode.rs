@@ -64,31 +64,12 @@ pub fn encode_message(buf: &mut BytesMut, id: u64, payload: &[u8]) -> Result<usi
     Ok(append(buf, &event))
 }
 
-/// Appends [`KEEP_ALIVE`] and returns its length in bytes.
-pub fn encode_keep_alive(buf: &mut BytesMut) -> usize {
-    buf.put_slice(KEEP_ALIVE);
-    KEEP_ALIVE.len()
-}
-
-/// Appends a `retry:` field, which sets a client's reconnection time, and returns how many bytes that took.
-///
-/// The empty line after it dispatches nothing, because there are no data, and keeps the field from leaning on the next event.
-pub fn encode_retry(buf: &mut BytesMut, reconnection_time_ms: u64) -> usize {
-    buf.put_slice(b"retry: ");
-    let digits = decimal::push(buf, reconnection_time_ms);
-    buf.put_slice(b"\n\n");
-    "retry: ".len() + digits + "\n\n".len()
-}
-
 /// Bytes that [`encode_message`] adds to a payload of one line: 14 for a one-digit id.
 ///
-/// Each further line of the payload costs [`EXTRA_LINE_FRAMING_BYTES`] more.
+/// Each further line of the payload costs the 6 bytes of its `data: ` more. (The LF that ends the line before is payload.)
 pub const fn message_framing_bytes(id: u64) -> usize {
     "id: ".len() + decimal::digits(id) + "\n".len() + "data: ".len() + "\n\n".len()
 }
-
-/// Bytes that each line after the first of a payload adds: its `data: `. (The LF that ends the line before is payload.)
-pub const EXTRA_LINE_FRAMING_BYTES: usize = "data: ".len();
 
 /// Appends an event that has been checked.
 fn append(buf: &mut BytesMut, event: &Outgoing<'_>) -> usize {
@@ -172,15 +153,7 @@ mod tests {
         }
         assert_eq!(message_framing_bytes(0), 14);
         let appended = encode_message(&mut buf, 0, b"a\nb\nc").expect("ASCII is UTF-8");
-        assert_eq!(appended, 5 + message_framing_bytes(0) + 2 * EXTRA_LINE_FRAMING_BYTES);
-    }
-
-    #[test]
-    fn keep_alive_and_retry() {
-        let mut buf = BytesMut::new();
-        let appended = encode_keep_alive(&mut buf) + encode_retry(&mut buf, 1500);
-        assert_eq!(&buf[..], b": keep-alive\n\nretry: 1500\n\n");
-        assert_eq!(appended, buf.len());
+        assert_eq!(appended, 5 + message_framing_bytes(0) + 2 * "data: ".len());
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Reading an event stream as it arrives: the whole of the standard's algorithm, bytes in, events out (WHATWG HTML §9.2.6).
+//! Reading an event stream as it arrives: the standard's algorithm, bytes in, events out (WHATWG HTML §9.2.6). All of it but the
+//! reconnection time, which nobody here asks for.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -73,7 +74,6 @@ pub struct Parser {
     id: Option<Arc<str>>,
     /// The "last event ID string": set from the buffer when an event is dispatched.
     last_event_id: Option<Arc<str>>,
-    reconnection_time_ms: Option<u64>,
 }
 
 impl Parser {
@@ -88,7 +88,6 @@ impl Parser {
             event: None,
             id: None,
             last_event_id: None,
-            reconnection_time_ms: None,
         }
     }
 
@@ -97,15 +96,10 @@ impl Parser {
         self.last_event_id.as_deref()
     }
 
-    /// The reconnection time in milliseconds that the stream asked for with `retry:`, if it did.
-    pub fn reconnection_time_ms(&self) -> Option<u64> {
-        self.reconnection_time_ms
-    }
-
     /// Takes lines off the front of `received` until one completes an event, which is returned, or no whole line is left.
     ///
-    /// Bytes may only be appended to `received` between calls. Comments, fields without meaning and events without data
-    /// are consumed silently.
+    /// Bytes may only be appended to `received` between calls. Comments, `retry:`, fields without meaning and events without
+    /// data are consumed silently.
     ///
     /// # Errors
     ///
@@ -180,12 +174,7 @@ impl Parser {
             b"id" if !value.contains(&0) => {
                 self.id = if value.is_empty() { None } else { Some(Arc::from(String::from_utf8_lossy(value))) };
             }
-            b"retry" if !value.is_empty() && value.iter().all(u8::is_ascii_digit) => {
-                // More milliseconds than a u64 holds are still a number to the standard, so they saturate.
-                let time_ms =
-                    value.iter().fold(0u64, |sum, digit| sum.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
-                self.reconnection_time_ms = Some(time_ms);
-            }
+            // Fields that nobody knows, ids with a null character, and `retry`: it sets a time and touches no event.
             _ => {}
         }
         Ok(())
