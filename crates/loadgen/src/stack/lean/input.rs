@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Room of a quiet connection's buffer: the answers and messages of most scenarios, several times over. It is the most of what
 /// an idle client takes, and there may be 10,000.
-const QUIET_ROOM_BYTES: usize = 2 << 10;
+const QUIET_ROOM_BYTES: usize = 3 << 9;
 
 /// Room of a busy one's: a read that fills its room doubles it, up to here.
 const BUSY_ROOM_BYTES: usize = 16 << 10;
