@@ -149,6 +149,9 @@ fn conforms(row: &TransportRow) {
             let cell = &record.plan.cells[trial.cell];
             check(trial, &format!("{name}, {}", cell.config.name));
             keeps_its_gap(trial, cell);
+            // With a connection for each poll there are many more; those of the ramp alone are timed. A long poll has asked twice by then.
+            let timed = trial.latencies.get("connect_tcp").map_or(0, |stage| stage.count);
+            assert!(timed <= 2 * cell.connections(), "{name}, {}: {timed} connections timed", cell.config.name);
             let spoken: BTreeSet<bool> = trial.negotiated.keys().map(|text| text.starts_with("TLS")).collect();
             assert!(!spoken.contains(&cell.config.tls.is_none()), "{name}: {:?}", trial.negotiated);
         }

@@ -149,7 +149,7 @@ impl Context {
     /// Stages of connecting, timed by the stack. Those of connections that are opened when the clock runs are not those of the ramp,
     /// and are not recorded.
     pub fn stages(&self, stages: Stages) {
-        if self.resume.is_some() || !matches!(*self.stage.borrow(), Stage::Connecting) {
+        if !matches!(*self.stage.borrow(), Stage::Connecting) {
             return;
         }
         let mut recorder = self.shared.recorder.borrow_mut();
