@@ -1,6 +1,8 @@
 //! A client stack with nothing around it: no pacing, no stamps, no checks. What it costs beside a bare TCP echo is the stack's
 //! share of a measurement, and what a whole client costs beside it is the load generator's.
 
+use std::future::poll_fn;
+
 use bytes::Bytes;
 use wirecost_model::scenario::Frame;
 use wirecost_probe::meter::Meter;
@@ -58,8 +60,9 @@ impl BareWebSocket {
     ///
     /// # Errors
     /// The connection broke, or what came is no WebSocket.
-    pub async fn echo(&mut self, message: &[u8]) -> Result<Bytes, TransportError> {
+    pub async fn echo(&mut self, message: &[u8]) -> Result<&[u8], TransportError> {
         self.0.send(Frame::Text, message).await?;
-        self.0.next().await.map(Message::into_payload)
+        poll_fn(|context| self.0.poll_next(context)).await?;
+        Ok(self.0.message())
     }
 }

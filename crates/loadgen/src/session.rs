@@ -1,19 +1,47 @@
 //! The contract between a client and its transport, small enough to remember: `send`, `next`, `close`.
 //! Poll intervals, hold times and frame types are options of a transport, not methods.
 
+use std::ops::Deref;
+
 use bytes::Bytes;
+
+/// What a message carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Payload<'a> {
+    /// A share of the body that it came in with others.
+    Shared(Bytes),
+    /// Where it has arrived: the transport has it back with its next `next`.
+    Lent(&'a [u8]),
+}
+
+impl Deref for Payload<'_> {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        match self {
+            Payload::Shared(payload) => payload,
+            Payload::Lent(payload) => payload,
+        }
+    }
+}
 
 /// What a transport yields.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Delivery {
-    /// A message's payload.
-    Message(Bytes),
+pub enum Delivery<'a> {
+    /// A message.
+    Message(Payload<'a>),
     /// The server said that so many messages were gone before this client asked for them.
     Lost(u64),
     /// A poll brought nothing.
     Nothing,
     /// The server has confirmed one message of this client's.
     Accepted,
+}
+
+impl Delivery<'_> {
+    /// A message that is one of several.
+    pub fn shared(payload: Bytes) -> Delivery<'static> {
+        Delivery::Message(Payload::Shared(payload))
+    }
 }
 
 /// Why a client stopped.
@@ -74,7 +102,7 @@ pub(crate) trait Session {
     async fn send(&mut self, message: &[u8]) -> Result<(), TransportError>;
 
     /// Waits for what comes next. Must be safe to cancel: a dropped future loses nothing.
-    async fn next(&mut self) -> Result<Delivery, TransportError>;
+    async fn next(&mut self) -> Result<Delivery<'_>, TransportError>;
 
     /// Ends the session as a well-behaved client would, in bounded time.
     async fn close(self);

@@ -213,16 +213,29 @@ impl WebSocket {
         .await
     }
 
-    /// The next message. Pings are answered on the way. Safe to cancel.
+    /// The next message, to keep. Pings are answered on the way. Safe to cancel.
     pub async fn next(&mut self) -> Result<Message, TransportError> {
-        poll_fn(|context| self.poll_next(context)).await
+        poll_fn(|context| self.poll_next(context)).await?;
+        Ok(match self {
+            WebSocket::Standard(socket) => socket.take(),
+            WebSocket::Lean(socket) => socket.take(),
+        })
     }
 
-    /// The same as one step, for those who are here for every message: each future in a future costs them some nanoseconds.
-    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, TransportError>> {
+    /// The same in two steps, for those who only look at every message: waits for the next one, which is then
+    /// [`message`](Self::message).
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         match self {
             WebSocket::Standard(socket) => socket.poll_next(context),
             WebSocket::Lean(socket) => socket.poll_next(context),
+        }
+    }
+
+    /// What has come, until the next one is waited for. Nobody has a share in it, so nothing is counted and nothing given back.
+    pub fn message(&self) -> &[u8] {
+        match self {
+            WebSocket::Standard(socket) => socket.message(),
+            WebSocket::Lean(socket) => socket.message(),
         }
     }
 

@@ -29,13 +29,13 @@ impl Downlink for HttpStream {
         self.next
     }
 
-    async fn next(&mut self) -> Result<Delivery, TransportError> {
+    async fn next(&mut self) -> Result<Delivery<'_>, TransportError> {
         loop {
             let item = self.decoder.next_item(&mut self.received).map_err(|e| TransportError::Malformed(e.to_string()))?;
             match item {
                 Some(Item::Message { data, id }) => {
                     self.next = id.checked_add(1);
-                    return Ok(Delivery::Message(data));
+                    return Ok(Delivery::shared(data));
                 }
                 Some(Item::Lost { count, .. }) => return Ok(Delivery::Lost(count)),
                 None => self.received.extend_from_slice(&self.stream.chunk().await?),

@@ -31,7 +31,7 @@ impl Downlink for LongPoll {
         Some(self.cursor.next)
     }
 
-    async fn next(&mut self) -> Result<Delivery, TransportError> {
+    async fn next(&mut self) -> Result<Delivery<'_>, TransportError> {
         loop {
             if let Some(delivery) = self.cursor.pop() {
                 return Ok(delivery);

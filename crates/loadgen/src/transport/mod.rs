@@ -25,7 +25,7 @@ pub(crate) trait Downlink: Sized {
     fn cursor(&self) -> Option<u64>;
 
     /// Waits for what comes next. Must be safe to cancel.
-    async fn next(&mut self) -> Result<Delivery, TransportError>;
+    async fn next(&mut self) -> Result<Delivery<'_>, TransportError>;
 
     /// Lets a short exchange that is under way end, so that nothing is cut off.
     async fn finish(self) {}

@@ -62,10 +62,10 @@ impl Session for Null {
         Ok(())
     }
 
-    async fn next(&mut self) -> Result<Delivery, TransportError> {
+    async fn next(&mut self) -> Result<Delivery<'_>, TransportError> {
         loop {
             if let Some(message) = self.pop()? {
-                return Ok(Delivery::Message(message));
+                return Ok(Delivery::shared(message));
             }
             // Cancelled before it returns, it has read nothing.
             if self.connection.read_buf(&mut self.received).await? == 0 {

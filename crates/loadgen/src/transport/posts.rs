@@ -61,11 +61,11 @@ impl Posts {
     }
 
     /// Pending for ever while there is none.
-    async fn next(&mut self) -> Result<Delivery, TransportError> {
+    async fn next(&mut self) -> Result<Delivery<'_>, TransportError> {
         let answer = poll_fn(|context| self.poll_answer(context)).await?;
         self.start();
         match (self.echo, answer.status) {
-            (true, 200) => Ok(Delivery::Message(answer.body)),
+            (true, 200) => Ok(Delivery::shared(answer.body)),
             (false, 204) => Ok(Delivery::Accepted),
             (_, status) => Err(TransportError::Unexpected(format!("status {status} to a POST"))),
         }
@@ -111,7 +111,7 @@ impl<D: Downlink> Session for HttpSession<D> {
         Ok(())
     }
 
-    async fn next(&mut self) -> Result<Delivery, TransportError> {
+    async fn next(&mut self) -> Result<Delivery<'_>, TransportError> {
         let HttpSession { down, posts } = self;
         match down {
             None => posts.next().await,

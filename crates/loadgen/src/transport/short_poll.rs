@@ -23,7 +23,7 @@ pub(super) struct Cursor {
     pub next: u64,
     /// The same for the second room on, where the client is in several.
     also: Vec<u64>,
-    ready: VecDeque<Delivery>,
+    ready: VecDeque<Delivery<'static>>,
 }
 
 impl Cursor {
@@ -64,7 +64,7 @@ impl Cursor {
                 std::borrow::Cow::Borrowed(text) => answer.body.slice_ref(text.as_bytes()),
                 std::borrow::Cow::Owned(text) => Bytes::from(text),
             };
-            self.ready.push_back(Delivery::Message(payload));
+            self.ready.push_back(Delivery::shared(payload));
         }
         Ok(())
     }
@@ -75,7 +75,7 @@ impl Cursor {
     }
 
     /// The next of what has come.
-    pub fn pop(&mut self) -> Option<Delivery> {
+    pub fn pop(&mut self) -> Option<Delivery<'static>> {
         self.ready.pop_front()
     }
 }
@@ -116,7 +116,7 @@ impl Downlink for ShortPoll {
         Ok(ShortPoll { http, room, cursor, path: None, conditional, etag: None, context, rounds })
     }
 
-    async fn next(&mut self) -> Result<Delivery, TransportError> {
+    async fn next(&mut self) -> Result<Delivery<'_>, TransportError> {
         loop {
             if let Some(delivery) = self.cursor.pop() {
                 return Ok(delivery);

@@ -31,7 +31,7 @@ impl Downlink for Sse {
         self.parser.last_event_id().and_then(|id| id.parse::<u64>().ok()).map_or(self.next, |id| id.checked_add(1))
     }
 
-    async fn next(&mut self) -> Result<Delivery, TransportError> {
+    async fn next(&mut self) -> Result<Delivery<'_>, TransportError> {
         loop {
             let event = self.parser.next_event(&mut self.received).map_err(|e| TransportError::Malformed(e.to_string()))?;
             match event {
@@ -41,7 +41,7 @@ impl Downlink for Sse {
                         .map(Delivery::Lost)
                         .ok_or_else(|| TransportError::Malformed("a lost notice without a count".into()));
                 }
-                Some(event) => return Ok(Delivery::Message(event.data)),
+                Some(event) => return Ok(Delivery::shared(event.data)),
                 None => self.received.extend_from_slice(&self.stream.chunk().await?),
             }
         }

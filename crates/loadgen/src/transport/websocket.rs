@@ -1,12 +1,11 @@
 //! WebSocket: one Upgrade, then messages both ways on one connection (RFC 6455).
 
 use std::future::poll_fn;
-use std::task::{Poll, ready};
 
 use wirecost_model::scenario::Frame;
 
 use crate::client::{Connect, Context};
-use crate::session::{Delivery, Session, TransportError};
+use crate::session::{Delivery, Payload, Session, TransportError};
 use crate::stack::WebSocket;
 
 /// A client with one WebSocket.
@@ -51,12 +50,10 @@ impl Session for Websocket {
         self.socket.send(self.frame, message)
     }
 
-    fn next(&mut self) -> impl Future<Output = Result<Delivery, TransportError>> {
-        poll_fn(|context| {
-            let message = ready!(self.socket.poll_next(context))?;
-            self.next += 1;
-            Poll::Ready(Ok(Delivery::Message(message.into_payload())))
-        })
+    async fn next(&mut self) -> Result<Delivery<'_>, TransportError> {
+        poll_fn(|context| self.socket.poll_next(context)).await?;
+        self.next += 1;
+        Ok(Delivery::Message(Payload::Lent(self.socket.message())))
     }
 
     async fn close(self) {

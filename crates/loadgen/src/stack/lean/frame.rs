@@ -1,11 +1,10 @@
 //! WebSocket frames from the client's side (RFC 6455 §5), as pure functions over a buffer: written masked, read unmasked,
 //! and every rule of the receiving end kept. No extensions, because none is asked for.
 
-use crate::stack::Message;
 use bytes::{Buf, Bytes, BytesMut};
 use wirecost_wire::websocket::{MAX_CONTROL_PAYLOAD_BYTES, close};
 
-use super::super::MAX_BODY_BYTES;
+use super::super::{MAX_BODY_BYTES, Message};
 
 /// What a frame is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +20,8 @@ pub(super) enum Opcode {
 /// What has arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Event {
-    /// A whole message; if it was text, it is UTF-8.
-    Message(Message),
+    /// A whole message, which [`Decoder::message`] lends and [`Decoder::take`] gives.
+    Message,
     /// To be answered with the same bytes.
     Ping(Bytes),
     /// The answer to a ping, or a heartbeat.
@@ -46,26 +45,26 @@ const NOT_UTF8: Fault = Fault { code: close::INVALID_PAYLOAD, what: "text that i
 
 /// Appends one frame that is a whole message, or a control frame.
 pub(super) fn encode(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8], mask: [u8; 4]) {
-    let mut header = [0x80 | opcode as u8, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    let header: &[u8] = match payload.len() {
+    let mut header = [0x80 | opcode as u8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let mask_at = match payload.len() {
         length @ 0..=125 => {
             header[1] = 0x80 | length as u8;
-            &header[..2]
+            2
         }
         length @ 126..=0xFFFF => {
             header[1] = 0x80 | 126;
             header[2..4].copy_from_slice(&(length as u16).to_be_bytes());
-            &header[..4]
+            4
         }
         length => {
             header[1] = 0x80 | 127;
-            header[2..].copy_from_slice(&(length as u64).to_be_bytes());
-            &header
+            header[2..10].copy_from_slice(&(length as u64).to_be_bytes());
+            10
         }
     };
-    out.reserve(header.len() + mask.len() + payload.len());
-    out.extend_from_slice(header);
-    out.extend_from_slice(&mask);
+    header[mask_at..][..4].copy_from_slice(&mask);
+    out.reserve(header.len() + payload.len());
+    out.extend_from_slice(&header[..mask_at + 4]);
     let begin = out.len();
     out.extend_from_slice(payload);
     apply_mask(&mut out[begin..], mask);
@@ -154,24 +153,84 @@ struct Fragments {
     checked: usize,
 }
 
+/// Where the latest message is, until the next one is asked for.
+#[derive(Debug, Default)]
+enum Place {
+    /// It was taken, or there was none.
+    #[default]
+    Nowhere,
+    /// In the frame at the front of the input, behind its header.
+    Front { header_bytes: usize, frame_bytes: usize },
+    /// It came in fragments.
+    Gathered(Bytes),
+}
+
 /// Puts frames together.
+///
+/// A message stays where it has arrived until the next one is asked for: most are looked at and forgotten, and one that is given
+/// away costs its buffer a count of who has a share in it.
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
     fragments: Option<Fragments>,
+    place: Place,
+    /// Of the latest message.
+    pub text: bool,
     /// How many more bytes the frame at the front of the input needs, as far as is known.
     pub wanted_bytes: usize,
 }
 
 impl Decoder {
+    /// The latest message, which lies in `input` or here.
+    pub fn message<'a>(&'a self, input: &'a [u8]) -> &'a [u8] {
+        match &self.place {
+            Place::Nowhere => &[],
+            Place::Front { header_bytes, frame_bytes } => &input[*header_bytes..*frame_bytes],
+            Place::Gathered(payload) => payload,
+        }
+    }
+
+    /// The same, to keep; if it is text, it is UTF-8.
+    pub fn take(&mut self, input: &mut BytesMut) -> Message {
+        let payload = match std::mem::take(&mut self.place) {
+            Place::Nowhere => Bytes::new(),
+            Place::Front { header_bytes, frame_bytes } => {
+                input.advance(header_bytes);
+                input.split_to(frame_bytes - header_bytes).freeze()
+            }
+            Place::Gathered(payload) => payload,
+        };
+        if self.text { Message::Text(payload) } else { Message::Binary(payload) }
+    }
+
+    /// Forgets the latest message.
+    fn skip(&mut self, input: &mut BytesMut) {
+        match std::mem::take(&mut self.place) {
+            // From its beginning again, as long as nothing follows: nothing to move, nothing to ask for.
+            Place::Front { frame_bytes, .. } if frame_bytes == input.len() => input.clear(),
+            Place::Front { frame_bytes, .. } => input.advance(frame_bytes),
+            Place::Nowhere | Place::Gathered(_) => {}
+        }
+    }
+
     /// Takes what is complete off the front of `input`; `None` if more must arrive. After a fault there is no going on.
     pub fn next(&mut self, input: &mut BytesMut) -> Result<Option<Event>, Fault> {
+        self.skip(input);
         loop {
             self.wanted_bytes = 0;
             let Some(Header { fin, opcode, header_bytes, payload_bytes }) = Header::read(input)? else { return Ok(None) };
             self.check(opcode, payload_bytes)?;
-            if input.len() < header_bytes + payload_bytes {
-                self.wanted_bytes = header_bytes + payload_bytes - input.len();
+            let frame_bytes = header_bytes + payload_bytes;
+            if input.len() < frame_bytes {
+                self.wanted_bytes = frame_bytes - input.len();
                 return Ok(None);
+            }
+            if fin && matches!(opcode, Opcode::Text | Opcode::Binary) {
+                self.text = opcode == Opcode::Text;
+                if self.text && !is_utf8(&input[header_bytes..frame_bytes]) {
+                    return Err(NOT_UTF8);
+                }
+                self.place = Place::Front { header_bytes, frame_bytes };
+                return Ok(Some(Event::Message));
             }
             input.advance(header_bytes);
             let payload = input.split_to(payload_bytes);
@@ -179,16 +238,6 @@ impl Decoder {
                 Opcode::Ping => return Ok(Some(Event::Ping(payload.freeze()))),
                 Opcode::Pong => return Ok(Some(Event::Pong)),
                 Opcode::Close => return close_code(&payload).map(|code| Some(Event::Close(code))),
-                Opcode::Text | Opcode::Binary if fin => {
-                    if opcode == Opcode::Text && !is_utf8(&payload) {
-                        return Err(NOT_UTF8);
-                    }
-                    let payload = payload.freeze();
-                    return Ok(Some(Event::Message(match opcode {
-                        Opcode::Text => Message::Text(payload),
-                        _ => Message::Binary(payload),
-                    })));
-                }
                 Opcode::Text | Opcode::Binary => {
                     // Copied, so that no fragment keeps the whole input alive.
                     let received = BytesMut::from(&payload[..]);
@@ -201,12 +250,9 @@ impl Decoder {
                     fragments.received.extend_from_slice(&payload);
                     fragments.check_text(fin)?;
                     if fin {
-                        let payload = fragments.received.freeze();
-                        return Ok(Some(Event::Message(if fragments.text {
-                            Message::Text(payload)
-                        } else {
-                            Message::Binary(payload)
-                        })));
+                        self.text = fragments.text;
+                        self.place = Place::Gathered(fragments.received.freeze());
+                        return Ok(Some(Event::Message));
                     }
                     self.fragments = Some(fragments);
                 }

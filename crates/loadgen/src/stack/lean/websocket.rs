@@ -182,16 +182,11 @@ impl WebSocket {
         self.input.poll_fill(context, &mut self.stream)
     }
 
-    /// The next message. Pings are answered on the way. Safe to cancel.
-    pub async fn next(&mut self) -> Result<Message, TransportError> {
-        poll_fn(|context| self.poll_next(context)).await
-    }
-
-    /// The same as one step.
-    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, TransportError>> {
+    /// Waits for the next message. Pings are answered on the way. Safe to cancel.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         while !self.ended {
             match self.decoder.next(&mut self.input.buffer) {
-                Ok(Some(Event::Message(message))) => return Poll::Ready(Ok(message)),
+                Ok(Some(Event::Message)) => return Poll::Ready(Ok(())),
                 Ok(Some(Event::Ping(payload))) => {
                     if self.output.len() - self.written < MAX_WAITING_BYTES {
                         self.queue(Opcode::Pong, &payload);
@@ -216,6 +211,16 @@ impl WebSocket {
         Poll::Ready(Err(TransportError::Ended))
     }
 
+    /// The message that has come, until the next is waited for.
+    pub fn message(&self) -> &[u8] {
+        self.decoder.message(&self.input.buffer)
+    }
+
+    /// The same, to keep.
+    pub fn take(&mut self) -> Message {
+        self.decoder.take(&mut self.input.buffer)
+    }
+
     /// The closing handshake, then the end of the connection (RFC 6455 §7.1: the server closes TCP first).
     pub async fn close(mut self) {
         self.queue(Opcode::Close, &close_payload(close::NORMAL));
@@ -223,7 +228,7 @@ impl WebSocket {
             if poll_fn(|context| self.poll_flush(context)).await.is_err() {
                 return;
             }
-            while self.next().await.is_ok() {}
+            while poll_fn(|context| self.poll_next(context)).await.is_ok() {}
             // Whatever follows the server's close frame is only waited out.
             loop {
                 self.input.buffer.clear();

@@ -26,10 +26,14 @@ const BUFFER_BYTES: usize = 8 << 10;
 /// How long the server may take to answer a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
+const NONE: Message = Message::Binary(Bytes::new());
+
 /// A connected WebSocket.
 pub(crate) struct WebSocket {
     socket: WebSocketStream<Connection>,
     patience: Patience,
+    /// The message that has come, until the next is waited for.
+    latest: Message,
     /// What is to be said at the end if the server has broken the rules: the library leaves that to us.
     farewell: Option<CloseCode>,
 }
@@ -74,7 +78,7 @@ impl WebSocket {
         }
         let config = WebSocketConfig::default().read_buffer_size(BUFFER_BYTES).write_buffer_size(0);
         let (socket, _) = tokio_tungstenite::client_async_with_config(request, connection, Some(config)).await.map_err(failed)?;
-        Ok(WebSocket { socket, patience: Patience::default(), farewell: None })
+        Ok(WebSocket { socket, patience: Patience::default(), latest: NONE, farewell: None })
     }
 
     /// Sends what `message` still has, in one frame. A server that reads nothing any more is an error in time.
@@ -115,25 +119,38 @@ impl WebSocket {
         self.patience.bound(context, polled, failed)
     }
 
-    /// The next message. Pings are answered by the library.
-    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, TransportError>> {
+    /// Waits for the next message. Pings are answered by the library.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        // The library's buffer is not to be kept by a message that nobody needs any more.
+        self.latest = NONE;
         loop {
-            match ready!(self.socket.poll_next_unpin(context)) {
-                Some(Ok(protocol::Message::Binary(payload))) => return Poll::Ready(Ok(Message::Binary(payload))),
-                Some(Ok(protocol::Message::Text(text))) => return Poll::Ready(Ok(Message::Text(text.into()))),
+            self.latest = match ready!(self.socket.poll_next_unpin(context)) {
+                Some(Ok(protocol::Message::Binary(payload))) => Message::Binary(payload),
+                Some(Ok(protocol::Message::Text(text))) => Message::Text(text.into()),
                 Some(Ok(protocol::Message::Close(_))) => {
                     // The library has its answer ready and waits to be asked to write it. What does not fit now goes when we close.
                     let _ = self.socket.poll_flush_unpin(context);
                     return Poll::Ready(Err(TransportError::Ended));
                 }
                 None => return Poll::Ready(Err(TransportError::Ended)),
-                Some(Ok(_)) => {}
+                Some(Ok(_)) => continue,
                 Some(Err(error)) => {
                     self.farewell = code_for(&error);
                     return Poll::Ready(Err(failed(error)));
                 }
-            }
+            };
+            return Poll::Ready(Ok(()));
         }
+    }
+
+    /// The message that has come, until the next is waited for.
+    pub fn message(&self) -> &[u8] {
+        self.latest.parts().1
+    }
+
+    /// The same, to keep.
+    pub fn take(&mut self) -> Message {
+        std::mem::replace(&mut self.latest, NONE)
     }
 
     /// The closing handshake, then the end of the connection (RFC 6455 §7.1: the server closes TCP first).

@@ -18,7 +18,7 @@ pub(crate) struct Frames {
     frame: Frame,
     recipe: Rc<Recipe>,
     finder: Finder,
-    ready: VecDeque<Delivery>,
+    ready: VecDeque<Delivery<'static>>,
 }
 
 impl Frames {
@@ -87,7 +87,7 @@ impl Session for Frames {
         }
     }
 
-    async fn next(&mut self) -> Result<Delivery, TransportError> {
+    async fn next(&mut self) -> Result<Delivery<'_>, TransportError> {
         loop {
             if let Some(delivery) = self.ready.pop_front() {
                 return Ok(delivery);

@@ -65,7 +65,12 @@ impl Finder {
     }
 
     /// Appends the messages of a body, an event or a frame, and says how many.
-    pub fn find(&self, content_type: Option<&str>, unit: &Bytes, out: &mut VecDeque<Delivery>) -> Result<usize, TransportError> {
+    pub fn find(
+        &self,
+        content_type: Option<&str>,
+        unit: &Bytes,
+        out: &mut VecDeque<Delivery<'static>>,
+    ) -> Result<usize, TransportError> {
         if is_html(content_type, unit) {
             return Err(TransportError::Malformed(format!("HTML where messages were expected: {}", quoted(unit))));
         }
@@ -76,28 +81,28 @@ impl Finder {
         }
         match &self.recipe.find {
             Find::Whole if unit.is_empty() => {}
-            Find::Whole => out.push_back(Delivery::Message(unit.clone())),
+            Find::Whole => out.push_back(Delivery::shared(unit.clone())),
             Find::Lines => {
                 let lines = unit.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
-                out.extend(lines.map(|line| Delivery::Message(unit.slice_ref(line))));
+                out.extend(lines.map(|line| Delivery::shared(unit.slice_ref(line))));
             }
             Find::Json(pointer) => {
                 let texts = find::texts(unit, pointer)
                     .map_err(|error| TransportError::Malformed(format!("{error}, in {}", quoted(unit))))?;
-                out.extend(texts.into_iter().map(|text| Delivery::Message(Bytes::from(text))));
+                out.extend(texts.into_iter().map(|text| Delivery::shared(Bytes::from(text))));
             }
         }
         Ok(out.len() - before)
     }
 
     /// SockJS's frames: `o`, `h`, `a["…"]`, `c[…]`.
-    fn sockjs(&self, frame: &Bytes, out: &mut VecDeque<Delivery>) -> Result<(), TransportError> {
+    fn sockjs(&self, frame: &Bytes, out: &mut VecDeque<Delivery<'static>>) -> Result<(), TransportError> {
         match frame.first() {
             Some(b'o' | b'h') | None => Ok(()),
             Some(b'a') => {
                 let texts = find::texts(&frame[1..], "/*")
                     .map_err(|error| TransportError::Malformed(format!("{error}, in {}", quoted(frame))))?;
-                out.extend(texts.into_iter().map(|text| Delivery::Message(Bytes::from(text))));
+                out.extend(texts.into_iter().map(|text| Delivery::shared(Bytes::from(text))));
                 Ok(())
             }
             Some(b'c') => Err(TransportError::Refused(quoted(frame))),

@@ -28,7 +28,7 @@ pub(crate) struct Poll {
     /// With everything filled in but memories.
     path: String,
     memories: HashMap<String, String>,
-    ready: VecDeque<Delivery>,
+    ready: VecDeque<Delivery<'static>>,
     rounds: Rounds,
 }
 
@@ -198,7 +198,7 @@ impl Session for Poll {
         Err(TransportError::Unexpected("clients send nothing by polling a server that is not ours".into()))
     }
 
-    async fn next(&mut self) -> Result<Delivery, TransportError> {
+    async fn next(&mut self) -> Result<Delivery<'_>, TransportError> {
         loop {
             if let Some(delivery) = self.ready.pop_front() {
                 return Ok(delivery);

@@ -24,7 +24,7 @@ pub(crate) struct Stream {
     /// Of an event stream.
     events: Option<Parser>,
     finder: Finder,
-    ready: VecDeque<Delivery>,
+    ready: VecDeque<Delivery<'static>>,
 }
 
 impl Stream {
@@ -106,7 +106,7 @@ impl Session for Stream {
         Err(TransportError::Unexpected("clients send nothing on a stream of a server that is not ours".into()))
     }
 
-    async fn next(&mut self) -> Result<Delivery, TransportError> {
+    async fn next(&mut self) -> Result<Delivery<'_>, TransportError> {
         loop {
             if let Some(delivery) = self.ready.pop_front() {
                 return Ok(delivery);

@@ -110,15 +110,15 @@ impl SocketIo {
     }
 
     /// What an incoming packet means to the client; `None` if nothing.
-    fn deliver(&mut self, incoming: Incoming) -> Result<Option<Delivery>, TransportError> {
+    fn deliver(&mut self, incoming: Incoming) -> Result<Option<Delivery<'static>>, TransportError> {
         match incoming {
-            Incoming::Message(payload) => Ok(Some(Delivery::Message(payload))),
+            Incoming::Message(payload) => Ok(Some(Delivery::shared(payload))),
             Incoming::Answer { ack_id, payload } => {
                 // The official client ignores it; here nothing may come twice unseen.
                 if !self.unanswered.remove(&ack_id) {
                     return Err(TransportError::Unexpected(format!("acknowledgement {ack_id}, for which nobody waits")));
                 }
-                Ok(Some(Delivery::Message(payload)))
+                Ok(Some(Delivery::shared(payload)))
             }
             Incoming::Taken(messages) => {
                 self.confirmed += messages;
@@ -191,7 +191,7 @@ impl Session for SocketIo {
         }
     }
 
-    async fn next(&mut self) -> Result<Delivery, TransportError> {
+    async fn next(&mut self) -> Result<Delivery<'_>, TransportError> {
         loop {
             if let Some(incoming) = self.early.pop_front() {
                 match self.deliver(incoming)? {

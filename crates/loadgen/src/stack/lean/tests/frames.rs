@@ -8,14 +8,28 @@ use tokio_tungstenite::tungstenite::protocol::frame::{Frame, FrameHeader};
 use crate::stack::lean::frame::{Decoder, Event, Fault, Opcode, encode};
 use crate::stack::{MAX_BODY_BYTES, Message};
 
-/// Reads `wire` in parts that end at `cuts`.
-fn decode(wire: &[u8], cuts: &[usize]) -> Result<Vec<Event>, Fault> {
+/// What has come, and a message whole.
+#[derive(Debug, Clone, PartialEq)]
+enum Came {
+    Event(Event),
+    Message(Message),
+}
+
+/// Reads `wire` in parts that end at `cuts`. Of the messages, one is taken and one is only looked at, in turns.
+fn decode(wire: &[u8], cuts: &[usize]) -> Result<Vec<Came>, Fault> {
     let (mut decoder, mut input, mut events, mut from) = (Decoder::default(), BytesMut::new(), Vec::new(), 0);
     for &to in cuts.iter().chain([&wire.len()]) {
         input.extend_from_slice(&wire[from..to]);
         from = to;
         while let Some(event) = decoder.next(&mut input)? {
-            events.push(event);
+            events.push(match event {
+                Event::Message if events.len() % 2 == 0 => Came::Message(decoder.take(&mut input)),
+                Event::Message => {
+                    let payload = Bytes::copy_from_slice(decoder.message(&input));
+                    Came::Message(if decoder.text { Message::Text(payload) } else { Message::Binary(payload) })
+                }
+                other => Came::Event(other),
+            });
         }
     }
     Ok(events)
@@ -36,12 +50,12 @@ const CLOSE: OpCode = OpCode::Control(Control::Close);
 const PING: OpCode = OpCode::Control(Control::Ping);
 const PONG: OpCode = OpCode::Control(Control::Pong);
 
-fn text(payload: &[u8]) -> Event {
-    Event::Message(Message::Text(Bytes::copy_from_slice(payload)))
+fn text(payload: &[u8]) -> Came {
+    Came::Message(Message::Text(Bytes::copy_from_slice(payload)))
 }
 
-fn binary(payload: &[u8]) -> Event {
-    Event::Message(Message::Binary(Bytes::copy_from_slice(payload)))
+fn binary(payload: &[u8]) -> Came {
+    Came::Message(Message::Binary(Bytes::copy_from_slice(payload)))
 }
 
 #[test]
@@ -60,18 +74,18 @@ fn a_conversation_cut_at_every_byte() {
     .concat();
     let events = [
         text("grüße".as_bytes()),
-        Event::Ping(Bytes::from_static(b"p")),
+        Came::Event(Event::Ping(Bytes::from_static(b"p"))),
         text("é".as_bytes()),
         binary(&[0xFF; 126]),
-        Event::Pong,
+        Came::Event(Event::Pong),
         binary(b""),
-        Event::Close(Some(1000)),
+        Came::Event(Event::Close(Some(1000))),
     ];
     for cut in 0..wire.len() {
         assert_eq!(decode(&wire, &[cut]).expect("well-formed"), events, "{cut}");
     }
     assert_eq!(decode(&wire, &(0..wire.len()).collect::<Vec<_>>()).expect("well-formed"), events);
-    assert_eq!(decode(&frame(true, CLOSE, b""), &[]).unwrap(), [Event::Close(None)]);
+    assert_eq!(decode(&frame(true, CLOSE, b""), &[]).unwrap(), [Came::Event(Event::Close(None))]);
 }
 
 #[test]
@@ -146,9 +160,9 @@ proptest! {
         let mut cuts: Vec<usize> = cuts.drain(..).map(|cut| cut.index(wire.len() + 1)).collect();
         cuts.sort_unstable();
         let mut events = decode(&wire, &cuts).unwrap();
-        events.retain(|event| !matches!(event, Event::Ping(_)));
+        events.retain(|event| !matches!(event, Came::Event(Event::Ping(_))));
         let of_kind = |is_binary: bool| if is_binary { binary } else { text };
-        let expected: Vec<Event> = messages.iter().map(|(payload, is_binary, _)| of_kind(*is_binary)(payload.as_bytes())).collect();
+        let expected: Vec<Came> = messages.iter().map(|(payload, is_binary, _)| of_kind(*is_binary)(payload.as_bytes())).collect();
         prop_assert_eq!(events, expected);
     }
 

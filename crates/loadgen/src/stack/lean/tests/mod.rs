@@ -38,6 +38,11 @@ impl WebSocket {
         let mut message = Some(message.parts());
         poll_fn(|context| self.poll_send(context, &mut message)).await
     }
+
+    async fn next(&mut self) -> Result<Message, TransportError> {
+        poll_fn(|context| self.poll_next(context)).await?;
+        Ok(self.take())
+    }
 }
 
 /// The other end of a client's connections.
