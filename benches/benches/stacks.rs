@@ -50,7 +50,7 @@ struct Settings {
 /// A competitor: its name, and a run of it that returns processor ns and echoes.
 type Competitor = (&'static str, fn(SocketAddr, Settings) -> Option<(u64, u64)>);
 
-const ARMS: [Competitor; 12] = [
+const ARMS: [Competitor; 13] = [
     ("tcp floor", floor),
     ("websocket lean", |peer, settings| fleet(peer, settings, TransportKind::Websocket, Stack::Lean)),
     ("websocket standard", |peer, settings| fleet(peer, settings, TransportKind::Websocket, Stack::Standard)),
@@ -61,12 +61,18 @@ const ARMS: [Competitor; 12] = [
     ("short_poll lean", |peer, settings| polls(peer, settings, Stack::Lean)),
     ("short_poll standard", |peer, settings| polls(peer, settings, Stack::Standard)),
     ("lean stack alone", lean_alone),
-    ("tungstenite alone", tungstenite_alone),
+    // Configured as the stack has it.
+    ("tungstenite alone", |peer, settings| {
+        tungstenite_alone(peer, settings, WebSocketConfig::default().read_buffer_size(8 << 10).write_buffer_size(0))
+    }),
     ("reqwest alone", reqwest_alone),
+    // As it comes.
+    ("tungstenite as it is", |peer, settings| tungstenite_alone(peer, settings, WebSocketConfig::default())),
 ];
 
 /// Numerators and denominators that the project promises something about, or that say what a library costs.
-const RATIOS: [(usize, usize); 10] = [(9, 0), (10, 0), (1, 0), (2, 10), (2, 1), (4, 3), (5, 11), (5, 4), (7, 6), (8, 7)];
+const RATIOS: [(usize, usize); 11] =
+    [(9, 0), (10, 0), (1, 0), (2, 10), (2, 12), (2, 1), (4, 3), (5, 11), (5, 4), (7, 6), (8, 7)];
 
 fn main() {
     let mut settings = Settings { connections: 16, payload_bytes: 128, seconds: 2, rounds: 5, only: None };
@@ -242,7 +248,7 @@ fn lean_alone(peer: SocketAddr, settings: Settings) -> Option<(u64, u64)> {
     })
 }
 
-/// The standard stack's WebSocket library, configured as the stack has it, in a loop of its own.
+/// The standard stack's WebSocket library in a loop of its own.
 struct TungsteniteAlone {
     socket: WebSocketStream<TcpStream>,
     message: Utf8Bytes,
@@ -256,11 +262,10 @@ impl Echo for TungsteniteAlone {
     }
 }
 
-fn tungstenite_alone(peer: SocketAddr, settings: Settings) -> Option<(u64, u64)> {
+fn tungstenite_alone(peer: SocketAddr, settings: Settings, config: WebSocketConfig) -> Option<(u64, u64)> {
     tasks(settings, async move || {
         let stream = TcpStream::connect(peer).await.expect("connected");
         stream.set_nodelay(true).expect("a TCP socket");
-        let config = WebSocketConfig::default().read_buffer_size(8 << 10).write_buffer_size(0);
         let url = format!("ws://{peer}/ws/echo");
         let (socket, _) = client_async_with_config(url, stream, Some(config)).await.expect("upgraded");
         TungsteniteAlone { socket, message: "x".repeat(settings.payload_bytes).into() }
