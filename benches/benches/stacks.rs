@@ -71,8 +71,7 @@ const ARMS: [Competitor; 13] = [
 ];
 
 /// Numerators and denominators that the project promises something about, or that say what a library costs.
-const RATIOS: [(usize, usize); 11] =
-    [(9, 0), (10, 0), (1, 0), (2, 10), (2, 12), (2, 1), (4, 3), (5, 11), (5, 4), (7, 6), (8, 7)];
+const RATIOS: [(usize, usize); 11] = [(9, 0), (10, 0), (1, 0), (2, 10), (2, 12), (2, 1), (4, 3), (5, 11), (5, 4), (7, 6), (8, 7)];
 
 fn main() {
     let mut settings = Settings { connections: 16, payload_bytes: 128, seconds: 2, rounds: 5, only: None };

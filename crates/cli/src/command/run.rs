@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use tokio::signal::unix::{SignalKind, signal};
 use wirecost_model::record::{Calibration, Provenance, Record, SCHEMA_VERSION, Trial};
-use wirecost_model::scenario::{Loaded, Workload};
+use wirecost_model::scenario::{Loaded, Wire, Workload};
 use wirecost_model::search::{self, Stop};
 use wirecost_model::threshold::Threshold;
 use wirecost_model::units::Span;
 use wirecost_model::{Cell, Plan, scenario};
 use wirecost_probe::{machine, process};
+use wirecost_report::format::plural;
 use wirecost_report::{account, export, gate, html, load, search as answers, stats, terminal};
 use wirecost_runner::preflight::{self, Ground};
 use wirecost_runner::run::{self as runner, Ending, Extras, Interrupts};
@@ -157,12 +158,23 @@ fn override_scenario(args: &RunArgs, loaded: &mut Loaded) {
     }
 }
 
+/// `core 1`, `cores 2, 3`.
+fn cores(list: &[usize]) -> String {
+    match list {
+        [] => "any core".into(),
+        [one] => format!("core {one}"),
+        many => format!("cores {}", many.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")),
+    }
+}
+
 fn show_plan(job: &Job) {
     let Job { file, plan, ground, .. } = job;
     let seconds = plan.least_duration_ns() as f64 / 1e9;
-    let (cells, trials) = (plan.cells.len(), plan.trials.len());
+    let cells = plan.cells.len();
     let head = match &plan.search {
-        None => format!("{cells} cells, {trials} trials, at least {seconds:.0} s"),
+        None => {
+            format!("{}, {}, at least {seconds:.0} s", plural(cells as u64, "cell"), plural(plan.trials.len() as u64, "trial"))
+        }
         Some(search) => {
             let (quiet, most) = (search::trials_without_trouble(&search.levels, search.confirm), search.most_trials());
             let (first, last) = (search.levels[0], search.levels[search.levels.len() - 1]);
@@ -182,13 +194,16 @@ fn show_plan(job: &Job) {
     let mut lines = vec![
         format!("{}: {head}", file.display()),
         format!(
-            "  network: {:?}; server on cores {:?}, load generator on cores {:?}",
-            ground.wire, ground.server_cores, ground.client_cores
+            "  network: {}; server on {}, load generator on {}",
+            if ground.wire == Wire::Private { "private" } else { "the host's loopback" },
+            cores(&ground.server_cores),
+            cores(&ground.client_cores)
         ),
     ];
     lines.extend(plan.trials.iter().map(|trial| {
         let cell = &plan.cells[trial.cell];
-        format!("  {:>4}  block {:>2}  {:<40} {} clients", trial.index + 1, trial.block + 1, cell.label(), cell.clients)
+        let clients = plural(u64::from(cell.clients), "client");
+        format!("  {:>4}  block {:>2}  {:<40} {clients}", trial.index + 1, trial.block + 1, cell.label())
     }));
     ui::print(&lines.join("\n"));
 }
