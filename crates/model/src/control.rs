@@ -122,8 +122,8 @@ pub struct Reading {
     pub counters: Counters,
     /// Resident memory, bytes.
     pub rss_bytes: u64,
-    /// Proportional share of resident memory, bytes, where the kernel tells.
-    pub pss_bytes: Option<u64>,
+    /// Memory that no file stands behind, bytes.
+    pub anonymous_bytes: u64,
     /// Connections that are open.
     pub open_connections: u64,
     /// Subscribers that are waiting in the hub: the readiness barrier of push transports.

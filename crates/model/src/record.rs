@@ -270,8 +270,21 @@ pub struct ProcessCost {
     pub rss_window_bytes: Option<u64>,
     /// Resident memory at the end of the measured window, bytes.
     pub rss_bytes: u64,
-    /// Proportional share of it, where the kernel tells.
-    pub pss_bytes: Option<u64>,
+    /// The part of it that the process has asked for; absent where it was not read, and in records older than this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anonymous: Option<Anonymous>,
+}
+
+/// Memory of a process that no file stands behind, bytes: without the pages of its program and its libraries, which come when they are
+/// first needed, and of a trial with few clients are most of what it grows by. Of what several processes share, the share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Anonymous {
+    /// Before any client connected.
+    pub before_bytes: u64,
+    /// At the beginning of the measured window.
+    pub window_bytes: u64,
+    /// At its end.
+    pub end_bytes: u64,
 }
 
 /// What the rest of the machine did over the measured window.

@@ -69,9 +69,9 @@ fn read_clock(clock: libc::clockid_t) -> io::Result<u64> {
 pub struct Memory {
     /// Resident bytes, shared pages included.
     pub rss_bytes: u64,
-    /// Resident bytes, each shared page divided by the number of processes sharing it; `None` where the kernel does not
-    /// say (no `smaps_rollup`, or another user's process).
-    pub pss_bytes: Option<u64>,
+    /// Resident bytes that no file stands behind: what the process has asked for, and not the pages of its program and its libraries,
+    /// which come when they are first needed and are nobody's data. Of what several processes share, the share, where the kernel says.
+    pub anonymous_bytes: u64,
 }
 
 impl Memory {
@@ -85,19 +85,18 @@ impl Memory {
 
     fn from_rollup(pid: u32) -> io::Result<Self> {
         let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
-        let bytes = |name| number_after(&text, name).map(|kib| kib * 1024);
-        Ok(Self { rss_bytes: bytes("Rss:").ok_or_else(|| missing("Rss", "smaps_rollup"))?, pss_bytes: bytes("Pss:") })
+        let bytes = |name| number_after(&text, name).map(|kib| kib * 1024).ok_or_else(|| missing(name, "smaps_rollup"));
+        Ok(Self { rss_bytes: bytes("Rss:")?, anonymous_bytes: bytes("Pss_Anon:")? + bytes("Pss_Shmem:")? })
     }
 
-    /// Cheap and always there, but batched by up to 64 pages a thread, and without the proportional share.
+    /// Cheap and always there, but batched by up to 64 pages a thread, and without what processes share.
     fn from_statm(pid: u32) -> io::Result<Self> {
         let text = fs::read_to_string(format!("/proc/{pid}/statm"))?;
-        let pages: u64 = text
-            .split_ascii_whitespace()
-            .nth(1)
-            .and_then(|pages| pages.parse().ok())
-            .ok_or_else(|| missing("a second column", "statm"))?;
-        Ok(Self { rss_bytes: pages * page_bytes(), pss_bytes: None })
+        let mut columns = text.split_ascii_whitespace().skip(1).map(|pages| pages.parse::<u64>().ok());
+        let mut bytes =
+            |what| Ok::<u64, io::Error>(columns.next().flatten().ok_or_else(|| missing(what, "statm"))? * page_bytes());
+        let (rss_bytes, shared_bytes) = (bytes("a second column")?, bytes("a third column")?);
+        Ok(Self { rss_bytes, anonymous_bytes: rss_bytes.saturating_sub(shared_bytes) })
     }
 }
 
@@ -258,7 +257,7 @@ mod tests {
     use std::{
         hint,
         io::Read,
-        os::unix::process::ExitStatusExt,
+        os::{fd::AsRawFd, unix::process::ExitStatusExt},
         process::{self, Stdio},
         thread,
     };
@@ -319,19 +318,37 @@ mod tests {
     }
 
     #[test]
-    fn memory_shows_what_is_touched() {
+    fn memory_shows_what_is_touched_and_tells_a_programs_pages_from_data() {
         const BYTES: usize = 64 << 20;
         let me = process::id();
         let before = Memory::of(me).unwrap();
         let block = hint::black_box(vec![1u8; BYTES]);
         let after = Memory::of(me).unwrap();
         assert!(after.rss_bytes >= before.rss_bytes + BYTES as u64 / 2, "{before:?} {after:?}");
-        if let Some(pss_bytes) = after.pss_bytes {
-            assert!(BYTES as u64 / 2 < pss_bytes && pss_bytes <= after.rss_bytes);
-        }
+        assert!(after.anonymous_bytes >= before.anonymous_bytes + BYTES as u64 / 2, "{before:?} {after:?}");
         let coarse = Memory::from_statm(me).unwrap();
-        assert!(coarse.rss_bytes > BYTES as u64 / 2 && coarse.pss_bytes.is_none());
+        assert!(coarse.anonymous_bytes > BYTES as u64 / 2, "{coarse:?}");
+        assert!([after, coarse].iter().all(|memory| memory.anonymous_bytes <= memory.rss_bytes));
         drop(block);
+
+        // This program once more, and again and again: resident, but nobody's data.
+        let program = fs::File::open(env::current_exe().unwrap()).unwrap();
+        let length = program.metadata().unwrap().len() as usize;
+        let looks = || [Memory::of(me).unwrap(), Memory::from_statm(me).unwrap()];
+        let before = looks();
+        for _ in 0..BYTES.div_ceil(length) {
+            // SAFETY: a mapping at an address of the kernel's choice, which is only read, and stays.
+            let pages = unsafe {
+                let at = libc::mmap(std::ptr::null_mut(), length, libc::PROT_READ, libc::MAP_PRIVATE, program.as_raw_fd(), 0);
+                assert_ne!(at, libc::MAP_FAILED);
+                std::slice::from_raw_parts(at.cast::<u8>(), length)
+            };
+            hint::black_box(pages.iter().step_by(4096).fold(0u8, |sum, &byte| sum.wrapping_add(byte)));
+        }
+        for (before, after) in before.into_iter().zip(looks()) {
+            assert!(after.rss_bytes >= before.rss_bytes + BYTES as u64 / 2, "{before:?} {after:?}");
+            assert!(after.anonymous_bytes < before.anonymous_bytes + BYTES as u64 / 8, "{before:?} {after:?}");
+        }
     }
 
     #[test]

@@ -187,10 +187,29 @@ pub fn read_record(path: &Path) -> Result<Record, LoadError> {
         return Err(LoadError::SchemaVersion { path: path.into(), found });
     }
     // From the text again, not from the value: the error then says line and column.
-    let record = serde_json::from_str(&text).map_err(|error| malformed(format!("is not a record: {error}")))?;
+    let mut record = serde_json::from_str(&text).map_err(|error| malformed(format!("is not a record: {error}")))?;
     check(&record).map_err(|problem| malformed(format!("the record is damaged: {problem}")))?;
+    forget_program_pages(&mut record);
     Ok(record)
 }
+
+/// What older versions called memory per connection contains the pages of the program, of twenty clients nine tenths of it: of their
+/// records it is not measured.
+fn forget_program_pages(record: &mut Record) {
+    let Record { trials, cells, comparisons, twins, .. } = record;
+    let is_measured = |cell: usize| {
+        trials.iter().any(|trial| trial.cell == cell && (trial.server.anonymous.is_some() || trial.client.anonymous.is_some()))
+    };
+    for summary in cells.iter_mut().filter(|summary| !is_measured(summary.cell)) {
+        MEMORY.iter().for_each(|metric| _ = summary.metrics.remove(*metric));
+    }
+    for pairs in [comparisons, twins] {
+        pairs.retain(|pair| !MEMORY.contains(&pair.metric.as_str()) || (is_measured(pair.cell) && is_measured(pair.baseline)));
+    }
+}
+
+/// The metrics of a process's memory for each connection.
+const MEMORY: [&str; 2] = ["server_kb_per_connection", "client_kb_per_connection"];
 
 /// What everything here takes for granted of a record, and JSON cannot say: a cell stands where its number says, and whatever names
 /// a cell names one that is there.
@@ -291,6 +310,22 @@ mod tests {
         let said = read_record(&path).unwrap_err().to_string();
         fs::remove_file(&path).unwrap();
         assert!(said.starts_with(&format!("{}: the record is damaged: a trial is of cell 99", path.display())), "{said}");
+    }
+
+    #[test]
+    fn memory_with_the_programs_pages_in_it_is_not_measured() {
+        let mut record = crate::fixture::run().record.clone();
+        let told = |record: &Record| {
+            let cells = record.cells.iter().flat_map(|cell| cell.metrics.keys()).filter(|name| MEMORY.contains(&name.as_str()));
+            (cells.count(), record.comparisons.iter().filter(|pair| MEMORY.contains(&pair.metric.as_str())).count())
+        };
+        let before = told(&record);
+        forget_program_pages(&mut record);
+        assert!(told(&record) == before && before.0 > 0 && before.1 > 0, "{before:?}");
+        record.trials.iter_mut().for_each(|trial| (trial.server.anonymous, trial.client.anonymous) = (None, None));
+        forget_program_pages(&mut record);
+        assert_eq!(told(&record), (0, 0));
+        assert!(!record.cells[0].metrics.is_empty() && !record.comparisons.is_empty());
     }
 
     #[test]

@@ -307,17 +307,9 @@ impl TargetProcess {
     /// Memory of its processes now; likewise.
     pub fn read(&mut self) -> Reading {
         let mut reading = Reading { at_ns: now_ns(), ..Reading::default() };
-        let tree = self.tree();
-        if !tree.is_empty() {
-            let (mut pss, mut all_pss) = (0, true);
-            for pid in tree {
-                if let Ok(memory) = Memory::of(pid) {
-                    reading.rss_bytes += memory.rss_bytes;
-                    pss += memory.pss_bytes.unwrap_or_default();
-                    all_pss &= memory.pss_bytes.is_some();
-                }
-            }
-            reading.pss_bytes = (all_pss && pss > 0).then_some(pss);
+        for memory in self.tree().into_iter().filter_map(|pid| Memory::of(pid).ok()) {
+            reading.rss_bytes += memory.rss_bytes;
+            reading.anonymous_bytes += memory.anonymous_bytes;
         }
         self.last = reading.clone();
         reading

@@ -194,12 +194,12 @@ impl Desk {
     /// The counters and the process, now. Costs a few microseconds a connection.
     pub fn reading(&self) -> Reading {
         let Shared { hub, metering, .. } = &*self.shared;
-        let memory = process::Memory::of(std::process::id());
+        let memory = process::Memory::of(std::process::id()).ok();
         Reading {
             at_ns: clock::now_ns(),
             counters: metering.counters(),
-            rss_bytes: memory.as_ref().map_or(0, |memory| memory.rss_bytes),
-            pss_bytes: memory.ok().and_then(|memory| memory.pss_bytes),
+            rss_bytes: memory.map_or(0, |memory| memory.rss_bytes),
+            anonymous_bytes: memory.map_or(0, |memory| memory.anonymous_bytes),
             open_connections: metering.open_connections(),
             subscribers: hub.subscribers(),
             nagle_connections: metering.nagle_connections(),

@@ -455,7 +455,7 @@ mod tests {
     #[test]
     fn what_was_not_measured_is_absent() {
         let mut record = fixture::run().record.clone();
-        record.trials.iter_mut().for_each(|trial| (trial.server.cpu_ns, trial.server.rss_before_bytes) = (0, 0));
+        record.trials.iter_mut().for_each(|trial| (trial.server.cpu_ns, trial.server.anonymous) = (0, None));
         let bill = arms(&record)[0].bill(&at(10, 1.0, None));
         assert_eq!((bill.cores, bill.memory_bytes), (None, None));
         record.trials.clear();

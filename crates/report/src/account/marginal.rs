@@ -76,15 +76,15 @@ pub fn cpu(record: &Record) -> Vec<Slopes> {
     fits(record, axis, &|c, t| point(c, t, t.server.cpu_ns), &|c, t| point(c, t, t.client.cpu_ns))
 }
 
-/// Memory over connections: kB grown since before any client came, against clients, so the slope is kB per connection. Empty
+/// Memory over connections: kB asked for since before any client came, against clients, so the slope is kB per connection. Empty
 /// without an axis of clients.
 pub fn memory(record: &Record) -> Vec<Slopes> {
     fits(
         record,
         "clients",
         &|_, t| {
-            let read = t.server.rss_bytes > 0 && t.server.rss_before_bytes > 0;
-            read.then(|| (f64::from(t.clients_held), (t.server.rss_bytes as f64 - t.server.rss_before_bytes as f64) / 1e3))
+            let memory = t.server.anonymous?;
+            Some((f64::from(t.clients_held), (memory.end_bytes as f64 - memory.before_bytes as f64) / 1e3))
         },
         &|_, t| Some((f64::from(t.clients_held), t.machine.kernel_socket_bytes? as f64 / 1e3)),
     )

@@ -99,7 +99,7 @@ mod tests {
         let plan = &run.record.plan;
         let first = view::along(plan, AXIS).remove(0);
         let cells: Vec<usize> = first.cells.iter().map(|cell| cell.index).collect();
-        run.record.trials.iter_mut().filter(|t| cells.contains(&t.cell)).for_each(|t| t.server.rss_before_bytes = 0);
+        run.record.trials.iter_mut().filter(|t| cells.contains(&t.cell)).for_each(|t| t.server.anonymous = None);
         let chart = draw(&run, "").unwrap();
         assert_eq!(whole.table.rows[0][0], first.title);
         assert_eq!(chart.table.rows, whole.table.rows[1..]);

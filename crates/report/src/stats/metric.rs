@@ -5,7 +5,7 @@
 
 use wirecost_model::histogram::Latency;
 use wirecost_model::ledger::Counters;
-use wirecost_model::record::{ProcessCost, Trial};
+use wirecost_model::record::{Anonymous, ProcessCost, Trial};
 use wirecost_model::scenario::Workload;
 use wirecost_model::transport::Initiative;
 use wirecost_model::{Accounting, Cell, Layer, Phase};
@@ -137,10 +137,10 @@ const MANY_CLIENTS: u32 = 200;
 /// pages that it keeps, and where 10,000 clients have 4.6 kB each, 316 had between none and 7.4 (and 1,000 between 3.6 and 5.3).
 const MANY_FOR_THE_KERNEL: u32 = 1_000;
 
-/// What a process has grown by, since before the first client came, until it had `rss_bytes`, for each client.
-fn kb_per_connection(process: &ProcessCost, rss_bytes: u64, clients: u32) -> Option<f64> {
-    let read = rss_bytes > 0 && process.rss_before_bytes > 0 && clients > 0;
-    read.then(|| (rss_bytes as f64 - process.rss_before_bytes as f64) / f64::from(clients) / 1000.0)
+/// What a process has asked for since before the first client came until it had so much, for each client.
+fn kb_per_connection(process: &ProcessCost, until_bytes: fn(&Anonymous) -> u64, clients: u32) -> Option<f64> {
+    let memory = process.anonymous.filter(|_| clients > 0)?;
+    Some((until_bytes(&memory) as f64 - memory.before_bytes as f64) / f64::from(clients) / 1000.0)
 }
 
 /// The registry, in the order of files and tables.
@@ -198,11 +198,11 @@ pub const METRICS: &[Metric] = &[
         per_client_s(t, cpu_us(t.server.cpu_ns)?)
     }),
     main(metric("server_kb_per_connection", "server memory per connection", Unit::Kilobytes, any, |_, t| {
-        kb_per_connection(&t.server, t.server.rss_bytes, t.clients_held)
+        kb_per_connection(&t.server, |memory| memory.end_bytes, t.clients_held)
     })),
     metric("client_kb_per_connection", "load generator memory per connection", Unit::Kilobytes, are_many, |_, t| {
         // When the window begins, and every connection is warm: in it histograms are made, which are no part of a connection.
-        kb_per_connection(&t.client, t.client.rss_window_bytes?, t.clients_held)
+        kb_per_connection(&t.client, |memory| memory.window_bytes, t.clients_held)
     }),
     metric("kernel_kb_per_connection", "kernel memory per connection, both ends", Unit::Kilobytes, any, |_, t| {
         let bytes = t.machine.kernel_socket_bytes?;
@@ -403,7 +403,7 @@ mod tests {
     #[test]
     fn what_was_not_measured_is_absent_and_never_zero() {
         assert_eq!(value("server_cpu_us_per_message", "sse", |_, t| t.server.cpu_ns = 0), None);
-        assert_eq!(value("server_kb_per_connection", "sse", |_, t| t.server.rss_before_bytes = 0), None);
+        assert_eq!(value("server_kb_per_connection", "sse", |_, t| t.server.anonymous = None), None);
         for (clients, kernel) in [(316, None), (1_000, Some(4.5))] {
             let told = |_: &mut Cell, t: &mut Trial| (t.clients_held, t.machine.kernel_socket_bytes) = (clients, Some(4_500_000));
             assert_eq!(value("kernel_kb_per_connection", "sse", told), kernel, "{clients}");

@@ -140,7 +140,7 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
     let mut carried = vec![carried(private)?];
     let before = server.read()?;
     let machine_before = MachineState::read()?;
-    let client_rss_before_bytes = process::Memory::of(std::process::id())?.rss_bytes;
+    let client_before = process::Memory::of(std::process::id())?;
     server.connect_publisher(&plan.target, &plan.script, order.spec.seed)?;
     let fleet = trial.connect(&mut server, &plan)?;
     trial.barrier(&mut server, &fleet)?;
@@ -180,7 +180,7 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
     };
     let wire_end = self::carried(private)?;
     let capture_dropped = capture.map(Capture::stop).transpose()?.unwrap_or(0);
-    let readings = Readings { before, machine_before, client_rss_before_bytes, connected, window, drained, carried };
+    let readings = Readings { before, machine_before, client_before, connected, window, drained, carried };
     Ok(Sum {
         order,
         script: trial.script,

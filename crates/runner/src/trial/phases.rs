@@ -51,8 +51,8 @@ pub(super) struct Window {
     pub(super) client_cpu_ns: u64,
     /// Of what the clients do not do: this thread, which watches, and the publisher of a server that is not ours.
     pub(super) beside_cpu_ns: u64,
-    pub(super) client_rss_from_bytes: u64,
-    pub(super) client: process::Memory,
+    pub(super) client_from: process::Memory,
+    pub(super) client_to: process::Memory,
     pub(super) machine: MachineState,
 }
 
@@ -140,7 +140,7 @@ impl Running<'_> {
         let (from_ns, to_ns) = (begin.start_ns + begin.window_from_ns, begin.start_ns + begin.window_to_ns);
         self.watch("warmup", from_ns, server, fleet, begin)?;
         let private = self.order.wire == Wire::Private;
-        let client_rss_from_bytes = process::Memory::of(std::process::id())?.rss_bytes;
+        let client_from = process::Memory::of(std::process::id())?;
         let from = server.read()?;
         let carried_from = carried(private)?;
         // From here to the end of the window the server is not asked for anything: it would be measured being measured.
@@ -155,8 +155,8 @@ impl Running<'_> {
         let to = server.read()?;
         let carried = [carried_from, carried(private)?];
         let machine = MachineState::read()?.since(&machine_from);
-        let client = process::Memory::of(std::process::id())?;
-        Ok(Window { carried, from, to, server_cpu_ns, client_cpu_ns, beside_cpu_ns, client_rss_from_bytes, client, machine })
+        let client_to = process::Memory::of(std::process::id())?;
+        Ok(Window { carried, from, to, server_cpu_ns, client_cpu_ns, beside_cpu_ns, client_from, client_to, machine })
     }
 
     fn watch(&mut self, phase: &str, until_ns: u64, server: &mut Server, fleet: &Fleet, begin: &Begin) -> Result<(), TrialError> {

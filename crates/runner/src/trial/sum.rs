@@ -10,12 +10,13 @@ use wirecost_model::control::{Begin, Publish, Reading, SeriesPoint, ServerReport
 use wirecost_model::histogram::Histogram;
 use wirecost_model::hlog::Tagged;
 use wirecost_model::ledger::{self, Carried, Counters, InterfaceAccount, Ledger, Phase};
-use wirecost_model::record::{MachineCost, NEGATIVE_LATENCY, ProcessCost, Trial};
+use wirecost_model::record::{Anonymous, MachineCost, NEGATIVE_LATENCY, ProcessCost, Trial};
 use wirecost_model::scenario::Workload;
 use wirecost_model::stationarity;
 use wirecost_probe::interface;
 use wirecost_probe::machine_state::MachineState;
 use wirecost_probe::netstat::StackCounters;
+use wirecost_probe::process::Memory;
 
 use super::phases::Window;
 
@@ -23,12 +24,18 @@ use super::phases::Window;
 pub(super) struct Readings {
     pub(super) before: Reading,
     pub(super) machine_before: MachineState,
-    pub(super) client_rss_before_bytes: u64,
+    pub(super) client_before: Memory,
     pub(super) connected: Reading,
     pub(super) window: Window,
     pub(super) drained: Reading,
     /// The interface at the same borders; the last, at the end, is read apart.
     pub(super) carried: Vec<Option<interface::Counters>>,
+}
+
+/// Before the first client, and at both ends of the window; zeros, which stand for "not measured", are no account.
+fn anonymous(readings: [u64; 3]) -> Option<Anonymous> {
+    let [before_bytes, window_bytes, end_bytes] = readings;
+    readings.iter().all(|&bytes| bytes > 0).then_some(Anonymous { before_bytes, window_bytes, end_bytes })
 }
 
 /// Everything that a finished trial is made of.
@@ -117,15 +124,17 @@ impl Sum<'_> {
                 rss_before_bytes: self.readings.before.rss_bytes,
                 rss_window_bytes: Some(window.from.rss_bytes).filter(|bytes| *bytes > 0),
                 rss_bytes: window.to.rss_bytes,
-                pss_bytes: window.to.pss_bytes,
+                anonymous: anonymous([&self.readings.before, &window.from, &window.to].map(|reading| reading.anonymous_bytes)),
             },
             client: ProcessCost {
                 cpu_ns: window.client_cpu_ns.saturating_sub(window.beside_cpu_ns),
                 waiting_cpu_ns: window.beside_cpu_ns,
-                rss_before_bytes: self.readings.client_rss_before_bytes,
-                rss_window_bytes: Some(window.client_rss_from_bytes),
-                rss_bytes: window.client.rss_bytes,
-                pss_bytes: window.client.pss_bytes,
+                rss_before_bytes: self.readings.client_before.rss_bytes,
+                rss_window_bytes: Some(window.client_from.rss_bytes),
+                rss_bytes: window.client_to.rss_bytes,
+                anonymous: anonymous(
+                    [self.readings.client_before, window.client_from, window.client_to].map(|memory| memory.anonymous_bytes),
+                ),
             },
             machine: MachineCost {
                 steal_fraction: window.machine.steal_fraction(),
