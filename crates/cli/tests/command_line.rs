@@ -1,16 +1,15 @@
 //! The command line as people meet it: what is refused and how, what is kept when something dies, and how
 //! to go on from there. Real processes; no timing is asserted.
 
+mod support;
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, Stdio};
 
-use wirecost_model::Record;
 use wirecost_probe::process::{self, Signal};
 
-/// Longer than anything here can take; only a hang gets there.
-const PATIENCE: Duration = Duration::from_secs(120);
+use support::{record, said, server_of, wait_for};
 
 /// The trials are long enough for something to be done in the middle of one, and short where nothing is.
 const LONG_TRIALS: [&str; 2] = ["measure: 1s", "measure: 3s"];
@@ -28,28 +27,11 @@ fn scenario(dir: &Path, text: &str) -> PathBuf {
     file
 }
 
-fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-/// Waits for a condition, looking often; a hang fails the test instead of holding it.
-fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{what} did not happen");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
 /// A run whose second trial has a server.
 fn in_second_trial(run: &Child, out: &Path) -> u32 {
     wait_for("the first trial's file", || finished(out).first().cloned());
     wait_for("a server of the second trial", || {
-        let trial = *process::children(run.id()).ok()?.first()?;
-        let server = *process::children(trial).ok()?.first()?;
+        let server = server_of(run.id())?;
         let command = std::fs::read_to_string(format!("/proc/{server}/cmdline")).ok()?;
         command.contains("serve").then_some(server)
     })
@@ -62,13 +44,6 @@ fn finished(out: &Path) -> Vec<PathBuf> {
         .filter_map(Result::ok)
         .map(|entry| entry.path());
     files.filter(|path| path.extension().is_some_and(|e| e == "json")).collect()
-}
-
-fn record(out: &Path) -> Record {
-    let mut folders = std::fs::read_dir(out).expect("results").map(|entry| entry.expect("readable").path());
-    let folder = folders.find(|path| path.join("record.json").exists()).expect("one run");
-    serde_json::from_str(&std::fs::read_to_string(folder.join("record.json")).expect("a record"))
-        .expect("a record of this version")
 }
 
 #[test]

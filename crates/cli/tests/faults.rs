@@ -3,6 +3,8 @@
 //!
 //! Timing is never asserted here; a delay is only ever held against "not earlier".
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -13,6 +15,8 @@ use wirecost_model::transport::TRANSPORTS;
 use wirecost_model::{Record, Trial};
 use wirecost_probe::process::{self, Signal};
 use wirecost_runner::calibrate::RUNGS;
+
+use support::server_of;
 
 /// Gates that look at what became of the messages.
 const ACCOUNTS: &[&str] = &["accounted", "lost", "duplicated", "reordered", "corrupted"];
@@ -188,12 +192,6 @@ fn a_run_carries_its_calibration_and_one_that_held_is_used_again() {
         assert_eq!(calibrations[0], calibrations[1]);
         assert_eq!(std::fs::read_dir(dir.path().join("cache/wirecost")).unwrap().count(), 1);
     }
-}
-
-/// The server of a run's trial: the trial is a child of the run, and the server of the trial.
-fn server_of(run: u32) -> Option<u32> {
-    let trial = *process::children(run).ok()?.first()?;
-    process::children(trial).ok()?.first().copied()
 }
 
 #[test]

@@ -1,15 +1,19 @@
 //! Constants of the wire, exactly, through real trials: what each transport adds to a message of each size, what
 //! TLS adds to a record, what a poll's heads are. And that a wrong constant does not go unnoticed.
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use wirecost_model::ledger::{Counters, Direction, Flow, Layer, Phase};
+use wirecost_model::ledger::{Direction, Flow, Layer};
 use wirecost_model::{Record, Trial};
 use wirecost_wire::tls::Protection;
 use wirecost_wire::websocket::{self, Sender};
 use wirecost_wire::{chunked, sse};
+
+use support::whole;
 
 fn run(scenario: &str, flags: &[&str]) -> (Output, Option<Record>) {
     let dir = tempfile::tempdir().unwrap();
@@ -34,12 +38,6 @@ fn trials(scenario: &str) -> (Record, Vec<Trial>) {
     let mut trials = record.trials.clone();
     trials.sort_by_key(|trial| trial.cell);
     (record, trials)
-}
-
-fn whole(trial: &Trial) -> Counters {
-    let mut sum = Counters::default();
-    Phase::ALL.iter().for_each(|phase| sum += trial.ledger.phase(*phase));
-    sum
 }
 
 /// One client, one message at a time: a chunk is a message and a record is a chunk.

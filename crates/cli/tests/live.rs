@@ -1,17 +1,16 @@
 //! `run --live`: what a viewer with a plain socket sees of a run, and what the page's server refuses. No timing is asserted.
 
+mod support;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::time::Duration;
 
 use serde_json::Value;
-use wirecost_model::Record;
 use wirecost_probe::process::{self, Signal};
 
-/// Longer than anything here can take; only a hang gets there.
-const PATIENCE: Duration = Duration::from_secs(120);
+use support::{PATIENCE, record};
 
 const SCENARIO: &str = "name: live\nquestion: Does the page see everything?\nwire: host\nworkload: { push: { rate: 20/s } }\nclients: 2\n\
     trial: { warmup: 100ms, measure: 1s, drain: 2s }\ntrials: 2\narms: [websocket, long_poll]\n";
@@ -120,13 +119,6 @@ impl Iterator for Events {
     }
 }
 
-fn record(dir: &Path) -> Record {
-    let mut folders = std::fs::read_dir(dir.join("results")).expect("results").map(|entry| entry.expect("readable").path());
-    let folder = folders.find(|path| path.join("record.json").exists()).expect("one run");
-    serde_json::from_str(&std::fs::read_to_string(folder.join("record.json")).expect("a record"))
-        .expect("a record of this version")
-}
-
 #[test]
 fn a_viewer_sees_every_trial_and_the_end() {
     let dir = tempfile::tempdir().unwrap();
@@ -147,7 +139,7 @@ fn a_viewer_sees_every_trial_and_the_end() {
         }
     }
     assert_eq!(run.finish(), 0);
-    let record = record(dir.path());
+    let record = record(&dir.path().join("results"));
     assert!(record.complete && record.trials.len() == 4, "the run is what it is without a page");
     // Each was seen running or ended, in the plan's order, and in the end all are there.
     assert!(lines > 0 && marks.windows(2).all(|pair| marked(&pair[0]) <= marked(&pair[1])), "{marks:?}");
@@ -175,7 +167,7 @@ fn failed_gates_are_told_with_advice() {
     let run = Watched::start(dir.path(), SCENARIO, &["--miscount", "--wire", "auto"]);
     let boards: Vec<Value> = run.events().filter(|(name, _)| name == "board").map(|(_, data)| data).collect();
     assert_eq!(run.finish(), 0, "void trials are allowed here");
-    let failed = record(dir.path()).trials.iter().filter(|trial| trial.is_void()).count() as u64;
+    let failed = record(&dir.path().join("results")).trials.iter().filter(|trial| trial.is_void()).count() as u64;
     let last = boards.last().unwrap();
     assert_eq!(last["void"].as_u64(), Some(failed));
     assert_eq!(last["gates"].as_array().unwrap().is_empty(), failed == 0);

@@ -1,14 +1,17 @@
 //! Servers that are not ours, in real processes: measured by writing only YAML, and named when they are wrong. The servers
 //! are written in the standard library of Python, a few lines each, as a newcomer's would be. No timing is asserted.
 
+mod support;
+
 use std::path::Path;
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
 
-use wirecost_model::ledger::{Counters, Phase};
+use wirecost_model::ledger::Phase;
 use wirecost_model::record::{GateOutcome, Trial};
 use wirecost_model::{Record, TransportKind};
 use wirecost_probe::process::{self, Signal};
+
+use support::{record_if_any, said, wait_for, whole};
 
 /// A broadcast in the standard library: `/publish` takes a message, `/poll?after=N` tells what came after N and what N is
 /// now, `/held` does the same and waits for it, `/events` is an event stream. The first argument is what is wrong with it.
@@ -167,18 +170,11 @@ fn run_in(dir: &Path, text: &str, flags: &[&str]) -> Output {
         .unwrap()
 }
 
-fn record(dir: &Path) -> Option<Record> {
-    // Beside the record's folder there is an index.
-    let mut folders = std::fs::read_dir(dir.join("results")).ok()?.map(|entry| entry.unwrap().path().join("record.json"));
-    serde_json::from_str(&std::fs::read_to_string(folders.find(|file| file.exists())?).ok()?).ok()
-}
-
 /// What was said, and what is kept.
 fn run(text: &str) -> (i32, String, Option<Record>) {
     let dir = tempfile::tempdir().unwrap();
     let output = run_in(dir.path(), text, &["--allow-void"]);
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    (output.status.code().unwrap_or(-1), said, record(dir.path()))
+    (output.status.code().unwrap_or(-1), said(&output), record_if_any(&dir.path().join("results")))
 }
 
 /// A target that is wrong from the beginning: no number, and an error that names what is wrong.
@@ -189,12 +185,6 @@ fn refused(text: &str, exit: i32, says: &[&str]) {
         assert!(said.contains(word), "{word} is not in: {said}");
     }
     assert!(record.is_none_or(|record| record.trials.is_empty()), "{said}");
-}
-
-fn whole(trial: &Trial) -> Counters {
-    let mut sum = Counters::default();
-    Phase::ALL.iter().for_each(|phase| sum += trial.ledger.phase(*phase));
-    sum
 }
 
 /// Nothing lost, and every byte on the interface has its name.
@@ -399,18 +389,6 @@ fn nothing_of_a_target_outlives_a_run_that_is_killed() {
     process::signal(run.id(), Signal::Kill).unwrap();
     run.wait().unwrap();
     wait_for("the end of both", || tree.iter().all(|pid| command_line(pid).is_empty()).then_some(()));
-}
-
-/// Waits for a condition, looking often; a hang fails the test instead of holding it.
-fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what} did not happen");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 #[test]
