@@ -27,7 +27,7 @@ pub struct Departures {
     /// which is no less than what they were behind together.
     pub most_behind: u64,
     /// Where arrivals are to be Poisson: gaps between sendings, whatever their stream, in millionths of what they are on average
-    /// by the plan.
+    /// by the plan. Else none, or nothing in it.
     pub gaps: Option<Histogram>,
 }
 
@@ -89,6 +89,13 @@ pub struct Published {
 }
 
 impl Published {
+    /// Nothing yet, with every histogram that may be needed: they have 220 kB each, and who makes them before the first client comes
+    /// does not have them in what a process grows by with its clients.
+    pub fn at_hand() -> Published {
+        let departures = Departures { gaps: Some(Histogram::default()), ..Departures::default() };
+        Published { departures, ..Published::default() }
+    }
+
     /// Adds what another has published.
     pub fn merge(&mut self, other: Published) {
         self.messages += other.messages;
@@ -122,6 +129,7 @@ pub struct DepartureWatch {
     latest: (u64, usize),
     /// The sending before, on the scale of messages.
     before: Option<f64>,
+    is_poisson: bool,
     seen: Departures,
 }
 
@@ -129,6 +137,11 @@ impl DepartureWatch {
     /// For a sender of so many streams of one pace. The process is that of their sum: of Poisson streams it is Poisson again.
     pub fn new(begin: &Begin, arrivals: &Arrivals, pace: Pace, streams: u32) -> DepartureWatch {
         let gaps = matches!(arrivals, Arrivals::Poisson).then(Histogram::default);
+        DepartureWatch::with(gaps, begin, arrivals, pace, streams)
+    }
+
+    /// The same with a histogram for gaps that is at hand, and is kept if it is not needed.
+    pub fn with(gaps: Option<Histogram>, begin: &Begin, arrivals: &Arrivals, pace: Pace, streams: u32) -> DepartureWatch {
         DepartureWatch {
             start_ns: begin.start_ns,
             window_ns: [begin.start_ns + begin.window_from_ns, begin.start_ns + begin.window_to_ns],
@@ -137,6 +150,7 @@ impl DepartureWatch {
             behind: VecDeque::new(),
             latest: (0, 0),
             before: None,
+            is_poisson: matches!(arrivals, Arrivals::Poisson),
             seen: Departures { gaps, ..Departures::default() },
         }
     }
@@ -150,7 +164,9 @@ impl DepartureWatch {
         let behind = self.behind(due_ns) as u64;
         self.seen.most_behind = self.seen.most_behind.max(behind);
         self.behind.push_back((due_ns, sent_ns));
-        if let Some(gaps) = &mut self.seen.gaps {
+        if self.is_poisson
+            && let Some(gaps) = &mut self.seen.gaps
+        {
             let now = self.pace.count(sent_ns.saturating_sub(self.start_ns) as f64) * self.streams;
             if let Some(before) = self.before.replace(now) {
                 gaps.record(((now - before) * MEAN_GAP) as u64);

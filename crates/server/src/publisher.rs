@@ -65,18 +65,20 @@ struct Stream {
 type Turn = (u64, usize, u64);
 
 impl Publisher {
-    /// Starts to publish as `begin` says; at once with what is overdue. The thread runs where its creator may run.
+    /// Starts to publish as `begin` says; at once with what is overdue. The thread runs where its creator may run. What it does is
+    /// entered in `published`, which has all [at hand](Published::at_hand).
     ///
     /// # Errors
     /// [`PublisherError`].
-    pub fn start(begin: Begin, hub: &Hub, fan_out: Arc<FanOut>) -> Result<Publisher, PublisherError> {
+    pub fn start(begin: Begin, hub: &Hub, fan_out: Arc<FanOut>, published: Published) -> Result<Publisher, PublisherError> {
         let streams = streams(&begin, hub)?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let faults = begin.publish.as_ref().map(|plan| plan.faults).unwrap_or_default();
         let outlet = Outlet::new(faults, fan_out);
-        let thread =
-            std::thread::Builder::new().name("publisher".into()).spawn(move || publish(&begin, streams, outlet, &stopped))?;
+        let thread = std::thread::Builder::new()
+            .name("publisher".into())
+            .spawn(move || publish(&begin, published, streams, outlet, &stopped))?;
         Ok(Publisher { stop, thread })
     }
 
@@ -105,9 +107,8 @@ fn streams(begin: &Begin, hub: &Hub) -> Result<Vec<Stream>, PublisherError> {
 }
 
 /// The thread: the earliest turn of all streams, again and again.
-fn publish(begin: &Begin, mut streams: Vec<Stream>, mut outlet: Outlet, stop: &AtomicBool) -> Outcome {
-    let mut published = Published::default();
-    let Some(plan) = &begin.publish else { return Outcome::default() };
+fn publish(begin: &Begin, mut published: Published, mut streams: Vec<Stream>, mut outlet: Outlet, stop: &AtomicBool) -> Outcome {
+    let Some(plan) = &begin.publish else { return (published, Injected::default()) };
     // Refused nowhere that is known; the lag would show it.
     let _ = clock::set_timer_slack_ns(1);
     let end_ns = begin.start_ns.saturating_add(begin.window_to_ns);
@@ -121,7 +122,8 @@ fn publish(begin: &Begin, mut streams: Vec<Stream>, mut outlet: Outlet, stop: &A
     let mut turns: BinaryHeap<Reverse<Turn>> =
         streams.iter_mut().enumerate().filter_map(|(at, stream)| turn_of(stream, at).map(Reverse)).collect();
     let (mut last_turn_ns, mut waiter, mut waited_before_ns) = (None, Waiter::default(), None);
-    let mut watch = DepartureWatch::new(begin, &plan.arrivals, plan.rate, streams.len() as u32);
+    let gaps = published.departures.gaps.take();
+    let mut watch = DepartureWatch::with(gaps, begin, &plan.arrivals, plan.rate, streams.len() as u32);
     while let Some(Reverse((turn_ns, at, due_ns))) = turns.pop() {
         // Several messages of one instant are one tick.
         let is_tick = begin.in_window(due_ns) && last_turn_ns.is_some_and(|last| last < turn_ns);
@@ -190,7 +192,7 @@ mod tests {
 
     fn run_to_the_end(begin: &Begin) -> (Arc<Hub>, Published) {
         let hub = Hub::new(HubOptions::default());
-        let publisher = Publisher::start(begin.clone(), &hub, Arc::default()).unwrap();
+        let publisher = Publisher::start(begin.clone(), &hub, Arc::default(), Published::at_hand()).unwrap();
         let (published, _) = publisher.thread.join().unwrap();
         (hub, published)
     }
@@ -238,7 +240,7 @@ mod tests {
             let faults = Faults { delay: Some(Span::ms(15)), alternate: Some(Span::ms(10)), ..Faults::default() };
             begin.publish.as_mut().unwrap().faults = faults;
             let hub = Hub::new(HubOptions::default());
-            let publisher = Publisher::start(begin.clone(), &hub, Arc::default()).unwrap();
+            let publisher = Publisher::start(begin.clone(), &hub, Arc::default(), Published::at_hand()).unwrap();
             let (published, injected) = publisher.thread.join().unwrap();
             // The last of all is due at the end of the last stretch, which is one that is delayed.
             assert!(clock::now_ns() > begin.start_ns + begin.window_to_ns + 10_000_000);
@@ -277,9 +279,9 @@ mod tests {
         let mut long = begin(None, Arrivals::Periodic, 32);
         long.start_ns += 3_600_000_000_000;
         let hub = Hub::new(HubOptions { max_rooms: 2, ..HubOptions::default() });
-        let publisher = Publisher::start(long, &hub, Arc::default()).unwrap();
+        let publisher = Publisher::start(long, &hub, Arc::default(), Published::at_hand()).unwrap();
         assert_eq!(publisher.finish().0.messages, 0);
-        let start = |begin| Publisher::start(begin, &hub, Arc::default()).unwrap_err();
+        let start = |begin| Publisher::start(begin, &hub, Arc::default(), Published::at_hand()).unwrap_err();
         assert!(matches!(start(begin(None, Arrivals::Periodic, 31)), PublisherError::PayloadSize(31)));
         assert!(matches!(start(begin(Some(9), Arrivals::Periodic, 32)), PublisherError::Room(HubError::TooManyRooms(2))));
     }

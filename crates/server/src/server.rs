@@ -55,6 +55,8 @@ pub struct Running {
 pub struct Desk {
     shared: Arc<Shared>,
     publishing: Mutex<Publishing>,
+    /// What the publisher will measure itself with.
+    instruments: Mutex<Option<Published>>,
 }
 
 #[derive(Debug, Default)]
@@ -110,7 +112,7 @@ pub async fn start(options: ServerOptions) -> Result<Running, ServerError> {
         demo: options.demo.then(|| tokio::spawn(demo::stream(shared.clone()))),
         fan_out: tokio::spawn(async move { fan_out.run().await }),
         accepting,
-        desk: Arc::new(Desk { shared, publishing: Mutex::default() }),
+        desk: Arc::new(Desk { shared, publishing: Mutex::default(), instruments: Mutex::new(Some(Published::at_hand())) }),
         alive: ended,
     })
 }
@@ -176,7 +178,9 @@ impl Desk {
             self.shared.ingest.relay(rooms, &self.shared.hub, self.shared.fan_out.clone()).map_err(PublisherError::from)?;
         }
         self.cut_later(&begin)?;
-        *publishing = Publishing::Now(Publisher::start(begin, &self.shared.hub, self.shared.fan_out.clone())?);
+        let instruments =
+            self.instruments.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_else(Published::at_hand);
+        *publishing = Publishing::Now(Publisher::start(begin, &self.shared.hub, self.shared.fan_out.clone(), instruments)?);
         Ok(())
     }
 
