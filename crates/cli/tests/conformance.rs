@@ -143,7 +143,10 @@ fn conforms(row: &TransportRow) {
             // `lost == 0` is not what is to hold where connections are cut; `check` knows what is.
             scenario = scenario.lines().filter(|line| !line.starts_with("thresholds:")).collect::<Vec<_>>().join("\n");
         }
-        let record = run(&scenario, &name);
+        // A machine may stand still for the half second that a window has; then a closed loop has sent nothing, which proves nothing.
+        let something = |record: &Record| record.trials.iter().all(|trial| trial.accounting.expected > 0);
+        let record = std::iter::repeat_with(|| run(&scenario, &name)).take(3).find(something);
+        let record = record.unwrap_or_else(|| panic!("{name}: nothing was to be delivered, three times"));
         assert!(record.complete && record.trials.len() == record.plan.cells.len(), "{name}");
         for trial in &record.trials {
             let cell = &record.plan.cells[trial.cell];
