@@ -2,7 +2,8 @@
 // what they would stumble over: sideways scroll, texts over each other or cut off, messages on the console, requests to
 // anywhere, and what axe-core finds. It judges pages and knows nothing of records; `browser.rs` renders them.
 //
-//   node check.mjs DIR          every *.html under DIR; pictures beside each page; exit 1 if anything was found
+//   node check.mjs DIR          every *.html under DIR; exit 1 if anything was found, with a picture of each view that has something
+//   node check.mjs DIR --pictures                       a picture of every view
 import { readFileSync, readdirSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, join, resolve } from 'node:path';
@@ -14,11 +15,12 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 const PATIENCE_MS = 600_000;
 const WIDTHS = [1440, 768, 390];
 // Colours do not depend on the width, nor places on the colours, so one width is enough of the dark.
+// What axe sees hardly depends on the width either: the narrowest in light and the widest in dark have all there is.
 // Paper has one width: A4 less its margins at 96 dots an inch. It is light whatever the screen is, so it is asked for in the dark.
 const VIEWS = [
-  ...WIDTHS.map(width => ({ width, scheme: 'light', media: 'screen' })),
-  { width: WIDTHS[0], scheme: 'dark', media: 'screen' },
-  { width: 718, scheme: 'dark', media: 'print' },
+  ...WIDTHS.map(width => ({ width, scheme: 'light', media: 'screen', axe: width === Math.min(...WIDTHS) })),
+  { width: WIDTHS[0], scheme: 'dark', media: 'screen', axe: true },
+  { width: 718, scheme: 'dark', media: 'print', axe: false },
 ];
 
 /** Runs inside the page: everything that is out of its place, as sentences. */
@@ -87,6 +89,7 @@ function layout(print) {
 }
 
 async function look(browser, file, view, problems, pictures) {
+  const before = problems.length;
   const name = `${basename(file)} ${view.width} ${view.scheme}${view.media === 'print' ? ' print' : ''}`;
   const context = await browser.newContext({ viewport: { width: view.width, height: 1000 }, colorScheme: view.scheme });
   context.setDefaultTimeout(PATIENCE_MS);
@@ -104,13 +107,8 @@ async function look(browser, file, view, problems, pictures) {
     if (open) await page.evaluate(() => document.querySelectorAll('details').forEach(details => (details.open = true)));
     const found = await page.evaluate(layout, view.media === 'print');
     problems.push(...found.map(text => `${name}${open ? ', all open' : ''}: ${text}`));
-    if (!open && view.width !== 768) {
-      const picture = `${basename(file, '.html')}-${view.width}-${view.media === 'print' ? 'print-' : ''}${view.scheme}.png`;
-      await page.screenshot({ path: join(pictures, picture), fullPage: true });
-    }
   }
-  // What axe sees hardly depends on the width; the widest and the narrowest have all there is.
-  if (view.media === 'screen' && view.width !== 768) {
+  if (view.axe) {
     // Evaluated by the debugger and not as a script of the page: its policy allows none, and stays as it is.
     await page.evaluate(AXE);
     const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }));
@@ -118,10 +116,15 @@ async function look(browser, file, view, problems, pictures) {
       problems.push(`${name}: axe ${id}: ${help} (${nodes.length} times, such as ${nodes[0].html.slice(0, 120)})`);
     }
   }
+  if (everyPicture || problems.length > before) {
+    const picture = `${basename(file, '.html')}-${view.width}-${view.media === 'print' ? 'print-' : ''}${view.scheme}.png`;
+    await page.screenshot({ path: join(pictures, picture), fullPage: true });
+  }
   await context.close();
 }
 
 const dir = resolve(process.argv[2]);
+const everyPicture = process.argv.includes('--pictures');
 const pages = readdirSync(dir).filter(file => file.endsWith('.html')).sort();
 if (pages.length === 0) throw new Error(`${dir} has no page`);
 const pictures = join(dir, 'pictures');
