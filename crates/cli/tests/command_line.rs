@@ -164,6 +164,30 @@ fn one_interrupt_finishes_the_trial_and_two_stop_now() {
 }
 
 #[test]
+fn a_run_that_is_stopped_while_it_calibrates_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, out) = (scenario(dir.path(), TWO_TRIALS), dir.path().join("results"));
+    let mut run = wirecost()
+        .args(["run", "--out"])
+        .args([&out, &file])
+        // Nothing of an earlier run is at hand.
+        .env("XDG_CACHE_HOME", dir.path().join("cache"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = BufReader::new(run.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("Calibrating") {
+        assert!(stderr.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    process::signal(run.id(), Signal::Int).unwrap();
+    stderr.read_to_string(&mut said).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(130), "{said}");
+    assert_eq!(std::fs::read_dir(&out).unwrap().count(), 0, "{said}");
+}
+
+#[test]
 fn a_threshold_that_does_not_hold_is_99() {
     let dir = tempfile::tempdir().unwrap();
     let (file, out) = (scenario(dir.path(), &TWO_TRIALS.replace("trials: 2", "trials: 1")), dir.path().join("results"));

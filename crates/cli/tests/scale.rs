@@ -1,4 +1,5 @@
-//! More clients than is usual: more than one local address has ports. In a network of this test's own, in which an address has few.
+//! More clients than is usual: more than one local address has ports, and enough to tell what each takes. In a network of this
+//! test's own, in which an address has few ports.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -34,5 +35,11 @@ fn more_clients_than_an_address_has_ports() {
     assert_eq!(record.trials.len(), 4);
     for trial in &record.trials {
         assert_eq!((trial.clients_held, trial.accounting.lost), (400, 0), "{said}");
+        // A half more than it is. Whatever grows with connections (a future, a buffer, a histogram for each) is seen here first.
+        for (side, most_bytes, cost) in [("server", 24_000, &trial.server), ("client", 48_000, &trial.client)] {
+            let memory = cost.anonymous.expect("Linux tells");
+            let each_bytes = memory.window_bytes.saturating_sub(memory.before_bytes) / 400;
+            assert!((1_000..most_bytes).contains(&each_bytes), "{each_bytes} B a connection, {side}, trial {}", trial.cell);
+        }
     }
 }

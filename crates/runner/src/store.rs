@@ -85,6 +85,11 @@ impl Store {
         Ok(Store { dir })
     }
 
+    /// Takes the folder away again, of a run that came to nothing before its first trial. Best effort: what is left says so itself.
+    pub fn discard(self) {
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+
     /// An existing folder.
     ///
     /// # Errors

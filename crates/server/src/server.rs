@@ -55,14 +55,12 @@ pub struct Running {
 pub struct Desk {
     shared: Arc<Shared>,
     publishing: Mutex<Publishing>,
-    /// What the publisher will measure itself with.
-    instruments: Mutex<Option<Published>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 enum Publishing {
-    #[default]
-    NotYet,
+    /// With what the publisher will measure itself with.
+    NotYet(Box<Published>),
     Now(Publisher),
     Done,
 }
@@ -112,7 +110,7 @@ pub async fn start(options: ServerOptions) -> Result<Running, ServerError> {
         demo: options.demo.then(|| tokio::spawn(demo::stream(shared.clone()))),
         fan_out: tokio::spawn(async move { fan_out.run().await }),
         accepting,
-        desk: Arc::new(Desk { shared, publishing: Mutex::default(), instruments: Mutex::new(Some(Published::at_hand())) }),
+        desk: Arc::new(Desk { shared, publishing: Mutex::new(Publishing::NotYet(Box::new(Published::at_hand()))) }),
         alive: ended,
     })
 }
@@ -170,7 +168,7 @@ impl Desk {
     /// It has begun before, or cannot.
     pub fn begin(&self, begin: Begin) -> Result<(), ServerError> {
         let mut publishing = self.publishing();
-        if !matches!(*publishing, Publishing::NotYet) {
+        if !matches!(*publishing, Publishing::NotYet(_)) {
             return Err(ServerError::Command("publishing has begun before".into()));
         }
         self.shared.ingest.begin(begin.clone());
@@ -178,9 +176,9 @@ impl Desk {
             self.shared.ingest.relay(rooms, &self.shared.hub, self.shared.fan_out.clone()).map_err(PublisherError::from)?;
         }
         self.cut_later(&begin)?;
-        let instruments =
-            self.instruments.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_else(Published::at_hand);
-        *publishing = Publishing::Now(Publisher::start(begin, &self.shared.hub, self.shared.fan_out.clone(), instruments)?);
+        if let Publishing::NotYet(instruments) = std::mem::replace(&mut *publishing, Publishing::Done) {
+            *publishing = Publishing::Now(Publisher::start(begin, &self.shared.hub, self.shared.fan_out.clone(), *instruments)?);
+        }
         Ok(())
     }
 
@@ -228,7 +226,7 @@ impl Desk {
     fn stop_publishing(&self) -> (Published, Injected) {
         match std::mem::replace(&mut *self.publishing(), Publishing::Done) {
             Publishing::Now(publisher) => publisher.finish(),
-            Publishing::NotYet | Publishing::Done => Default::default(),
+            Publishing::NotYet(_) | Publishing::Done => Default::default(),
         }
     }
 

@@ -275,8 +275,16 @@ fn run_job(
         if let Some(live) = live {
             live.say("Calibrating the instruments, about 10 s");
         }
-        let calibrated = calibrate::before_run(job.ground.wire, args.quiet, &signals.count);
-        *calibration = Some(calibrated.map_err(|failure| signals.exit_of(failure))?);
+        match calibrate::before_run(job.ground.wire, args.quiet, &signals.count) {
+            Ok(calibrated) => *calibration = Some(calibrated),
+            Err(failure) => {
+                // A folder that is resumed has trials; a new one would have nothing to show.
+                if !args.resume {
+                    store.discard();
+                }
+                return Err(signals.exit_of(failure));
+            }
+        }
     }
     let mut provenance = provenance(job, &started, target_versions);
     if let Ok(earlier) = load::read_dir(store.dir()) {
