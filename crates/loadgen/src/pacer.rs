@@ -187,18 +187,14 @@ impl Ticker {
     /// meanwhile are counted as missed; with [`Pacing::Pause`] the period begins now. Safe to cancel.
     pub async fn tick(&mut self) {
         let now = now_ns();
-        match self.pacing {
-            Pacing::Interval => {
-                while self.next_ns + self.period_ns <= now {
-                    self.count(1);
-                    self.next_ns += self.period_ns;
-                }
-                self.pacer.until(self.next_ns).await;
-            }
-            Pacing::Pause => self.pacer.until(self.next_ns).await,
+        if self.pacing == Pacing::Interval {
+            // A start is missed when the one after it is due as well.
+            self.pass(now.saturating_sub(self.next_ns) / self.period_ns, true);
         }
-        self.count(0);
-        self.next_ns += self.period_ns;
+        if now < self.next_ns {
+            self.pacer.until(self.next_ns).await;
+        }
+        self.pass(1, false);
     }
 
     /// The poll has been answered: the pause begins.
@@ -208,11 +204,15 @@ impl Ticker {
         }
     }
 
-    fn count(&self, missed: u64) {
-        if self.next_ns >= self.window_ns[0] && self.next_ns < self.window_ns[1] {
-            let Ticks { planned, missed: before } = self.ticks.get();
-            self.ticks.set(Ticks { planned: planned + 1, missed: before + missed });
-        }
+    /// Goes past so many starts, and counts those that lie in the window. All at once: whoever was held up for long, or polls as fast
+    /// as it is answered, has many to go past.
+    fn pass(&mut self, starts: u64, missed: bool) {
+        let before = |at_ns: u64| at_ns.saturating_sub(self.next_ns).div_ceil(self.period_ns).min(starts);
+        let counted = before(self.window_ns[1]).saturating_sub(before(self.window_ns[0]));
+        let ticks = self.ticks.get();
+        let missed = if missed { counted } else { 0 };
+        self.ticks.set(Ticks { planned: ticks.planned + counted, missed: ticks.missed + missed });
+        self.next_ns += starts * self.period_ns;
     }
 }
 
@@ -269,6 +269,27 @@ mod tests {
         assert_ne!(dealt, phases(50, 8));
         dealt.sort_by(f64::total_cmp);
         assert!(dealt.iter().enumerate().all(|(n, phase)| (phase * 50.0) as usize == n), "{dealt:?}");
+    }
+
+    #[test]
+    fn starts_of_the_window_are_counted_however_many_are_gone_past_at_once() {
+        local(async {
+            let pacer = Pacer::spawn().unwrap();
+            for (first_ns, period_ns, window_ns) in
+                [(5, 10, [20, 100]), (20, 10, [20, 100]), (150, 7, [20, 100]), (3, 1000, [0, 4])]
+            {
+                for starts in 0..25 {
+                    let ticks = Rc::new(Cell::new(Ticks::default()));
+                    let mut ticker =
+                        Ticker::new(pacer.clone(), Pacing::Interval, period_ns, first_ns, window_ns, Rc::clone(&ticks));
+                    ticker.pass(starts, true);
+                    let in_window = |start: &u64| (window_ns[0]..window_ns[1]).contains(&(first_ns + start * period_ns));
+                    let counted = (0..starts).filter(in_window).count() as u64;
+                    assert_eq!(ticks.get(), Ticks { planned: counted, missed: counted });
+                    assert_eq!(ticker.next_ns, first_ns + starts * period_ns);
+                }
+            }
+        });
     }
 
     #[test]

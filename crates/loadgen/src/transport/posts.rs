@@ -115,7 +115,8 @@ impl<D: Downlink> Session for HttpSession<D> {
         let HttpSession { down, posts } = self;
         match down {
             None => posts.next().await,
-            Some(down) => tokio::select! {
+            // Never long in favour of the first: there is one answer to a POST for each message that was sent.
+            Some(down) => tokio::select! { biased;
                 posted = posts.next() => posted,
                 delivery = down.next() => delivery,
             },
