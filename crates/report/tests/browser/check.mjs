@@ -88,8 +88,9 @@ function layout(print) {
   return found;
 }
 
-async function look(browser, file, view, problems, pictures) {
-  const before = problems.length;
+/** What is wrong with one view of a page, as sentences. */
+async function look(browser, file, view, pictures) {
+  const problems = [];
   const name = `${basename(file)} ${view.width} ${view.scheme}${view.media === 'print' ? ' print' : ''}`;
   const context = await browser.newContext({ viewport: { width: view.width, height: 1000 }, colorScheme: view.scheme });
   context.setDefaultTimeout(PATIENCE_MS);
@@ -116,11 +117,12 @@ async function look(browser, file, view, problems, pictures) {
       problems.push(`${name}: axe ${id}: ${help} (${nodes.length} times, such as ${nodes[0].html.slice(0, 120)})`);
     }
   }
-  if (everyPicture || problems.length > before) {
+  if (everyPicture || problems.length) {
     const picture = `${basename(file, '.html')}-${view.width}-${view.media === 'print' ? 'print-' : ''}${view.scheme}.png`;
     await page.screenshot({ path: join(pictures, picture), fullPage: true });
   }
   await context.close();
+  return problems;
 }
 
 const dir = resolve(process.argv[2]);
@@ -139,7 +141,7 @@ const problems = [];
 // Two at a time: each page has a process of its own.
 const looks = pages.flatMap(file => VIEWS.map(view => ({ file, view })));
 const work = async () => {
-  for (let next; (next = looks.shift()); ) await look(browser, join(dir, next.file), next.view, problems, pictures);
+  for (let next; (next = looks.shift()); ) problems.push(...(await look(browser, join(dir, next.file), next.view, pictures)));
 };
 await Promise.all([work(), work()]);
 await browser.close();
