@@ -63,7 +63,7 @@ fn sample(kind: TransportKind, workload: &Workload) -> Duration {
     let arm = ArmConfig::resolve(&Arm { transport: kind, options }, &ArmOptions::default());
     let script = Script::new(workload, 1, 1);
     let target = Target::new(server.address, arm);
-    let plan = FleetPlan { target, script: script.clone(), clients: 1, shards: 1, sources: Vec::new(), seed: 1 };
+    let plan = FleetPlan::on_one_thread(target, script.clone(), 1, 1);
     let fleet = Fleet::connect(&plan, |_| true).expect("connected");
     let begin = Begin {
         start_ns: now_ns() + 20_000_000,

@@ -303,14 +303,8 @@ fn reqwest_alone(peer: SocketAddr, settings: Settings) -> Option<(u64, u64)> {
 fn fleet(peer: SocketAddr, settings: Settings, transport: TransportKind, stack: Stack) -> Option<(u64, u64)> {
     let options = ArmOptions { stack: Some(stack), ..ArmOptions::default() };
     let arm = ArmConfig::resolve(&Arm { transport, options }, &ArmOptions::default());
-    let plan = FleetPlan {
-        target: Target::new(peer, arm),
-        script: Script { outstanding: Some(1), payload_bytes: settings.payload_bytes, ..Script::default() },
-        clients: settings.connections,
-        shards: 1,
-        seed: 1,
-        sources: Vec::new(),
-    };
+    let script = Script { outstanding: Some(1), payload_bytes: settings.payload_bytes, ..Script::default() };
+    let plan = FleetPlan::on_one_thread(Target::new(peer, arm), script, settings.connections, 1);
     let fleet = Fleet::connect(&plan, |_| true).expect("connected");
     let begun_ns = process::cpu_ns(None).expect("a clock");
     fleet.begin(Begin {
@@ -336,14 +330,8 @@ fn polls(peer: SocketAddr, settings: Settings, stack: Stack) -> Option<(u64, u64
     let interval = Some(Span(20_000));
     let options = ArmOptions { stack: Some(stack), interval, ..ArmOptions::default() };
     let arm = ArmConfig::resolve(&Arm { transport: TransportKind::ShortPoll, options }, &ArmOptions::default());
-    let plan = FleetPlan {
-        target: Target::new(peer, arm),
-        script: Script { subscribe: true, payload_bytes: settings.payload_bytes, ..Script::default() },
-        clients: settings.connections,
-        shards: 1,
-        seed: 1,
-        sources: Vec::new(),
-    };
+    let script = Script { subscribe: true, payload_bytes: settings.payload_bytes, ..Script::default() };
+    let plan = FleetPlan::on_one_thread(Target::new(peer, arm), script, settings.connections, 1);
     let fleet = Fleet::connect(&plan, |_| true).expect("connected");
     let begun_ns = process::cpu_ns(None).expect("a clock");
     fleet.begin(Begin {

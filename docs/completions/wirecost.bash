@@ -28,6 +28,9 @@ _wirecost() {
             wirecost,doctor)
                 cmd="wirecost__subcmd__doctor"
                 ;;
+            wirecost,fleet)
+                cmd="wirecost__subcmd__fleet"
+                ;;
             wirecost,help)
                 cmd="wirecost__subcmd__help"
                 ;;
@@ -67,6 +70,9 @@ _wirecost() {
             wirecost__subcmd__help,doctor)
                 cmd="wirecost__subcmd__help__subcmd__doctor"
                 ;;
+            wirecost__subcmd__help,fleet)
+                cmd="wirecost__subcmd__help__subcmd__fleet"
+                ;;
             wirecost__subcmd__help,help)
                 cmd="wirecost__subcmd__help__subcmd__help"
                 ;;
@@ -101,7 +107,7 @@ _wirecost() {
 
     case "${cmd}" in
         wirecost)
-            opts="-h -V --help --version run serve report calibrate compare list validate schema doctor completions man trial help"
+            opts="-h -V --help --version run serve report calibrate compare list validate schema doctor completions man trial fleet help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -182,8 +188,22 @@ _wirecost() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        wirecost__subcmd__fleet)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         wirecost__subcmd__help)
-            opts="run serve report calibrate compare list validate schema doctor completions man trial help"
+            opts="run serve report calibrate compare list validate schema doctor completions man trial fleet help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -239,6 +259,20 @@ _wirecost() {
             return 0
             ;;
         wirecost__subcmd__help__subcmd__doctor)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wirecost__subcmd__help__subcmd__fleet)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

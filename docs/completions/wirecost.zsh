@@ -172,6 +172,12 @@ _arguments "${_arguments_options[@]}" : \
 '--help[Print help]' \
 && ret=0
 ;;
+(fleet)
+_arguments "${_arguments_options[@]}" : \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
 (help)
 _arguments "${_arguments_options[@]}" : \
 ":: :_wirecost__subcmd__help_commands" \
@@ -232,6 +238,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(fleet)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (help)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -260,6 +270,7 @@ _wirecost_commands() {
 'completions:Print completions for a shell' \
 'man:Print the manual page' \
 'trial:One trial, started by \`run\`\: an order on stdin, events on stdout' \
+'fleet:A share of a trial'\''s clients, started by \`trial\`\: an order and commands on stdin, events on stdout' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'wirecost commands' commands "$@"
@@ -284,6 +295,11 @@ _wirecost__subcmd__doctor_commands() {
     local commands; commands=()
     _describe -t commands 'wirecost doctor commands' commands "$@"
 }
+(( $+functions[_wirecost__subcmd__fleet_commands] )) ||
+_wirecost__subcmd__fleet_commands() {
+    local commands; commands=()
+    _describe -t commands 'wirecost fleet commands' commands "$@"
+}
 (( $+functions[_wirecost__subcmd__help_commands] )) ||
 _wirecost__subcmd__help_commands() {
     local commands; commands=(
@@ -299,6 +315,7 @@ _wirecost__subcmd__help_commands() {
 'completions:Print completions for a shell' \
 'man:Print the manual page' \
 'trial:One trial, started by \`run\`\: an order on stdin, events on stdout' \
+'fleet:A share of a trial'\''s clients, started by \`trial\`\: an order and commands on stdin, events on stdout' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'wirecost help commands' commands "$@"
@@ -322,6 +339,11 @@ _wirecost__subcmd__help__subcmd__completions_commands() {
 _wirecost__subcmd__help__subcmd__doctor_commands() {
     local commands; commands=()
     _describe -t commands 'wirecost help doctor commands' commands "$@"
+}
+(( $+functions[_wirecost__subcmd__help__subcmd__fleet_commands] )) ||
+_wirecost__subcmd__help__subcmd__fleet_commands() {
+    local commands; commands=()
+    _describe -t commands 'wirecost help fleet commands' commands "$@"
 }
 (( $+functions[_wirecost__subcmd__help__subcmd__help_commands] )) ||
 _wirecost__subcmd__help__subcmd__help_commands() {

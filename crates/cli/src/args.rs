@@ -65,6 +65,9 @@ pub enum Command {
     /// One trial, started by `run`: an order on stdin, events on stdout
     #[command(hide = true)]
     Trial,
+    /// A share of a trial's clients, started by `trial`: an order and commands on stdin, events on stdout
+    #[command(hide = true)]
+    Fleet,
 }
 
 /// Options of `run`.

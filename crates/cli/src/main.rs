@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Completions { shell } => command::generated::completions(shell),
         Command::Man => command::generated::man(),
         Command::Trial => command::trial::trial(),
+        Command::Fleet => command::fleet::fleet(),
     };
     let Exit(code, _) = result.unwrap_or_else(|failure: Failure| {
         // The one place where errors are printed. A reader that has gone away is no reason to panic.

@@ -39,7 +39,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
         &["wirecost-model", "wirecost-wire", "wirecost-probe"],
         &["bytes", "futures-util", "httparse", "reqwest", "rustls", "thiserror", "tokio", "tokio-rustls", "tokio-tungstenite"],
     ),
-    ("wirecost-runner", &["wirecost-model", "wirecost-probe", "wirecost-loadgen"], &["jiff", "serde_json", "thiserror"]),
+    ("wirecost-runner", &["wirecost-model", "wirecost-probe", "wirecost-loadgen"], &["jiff", "serde", "serde_json", "thiserror"]),
     ("wirecost-report", &["wirecost-model"], &["plotters", "resvg", "serde", "serde_json"]),
     (
         "wirecost",

@@ -4,7 +4,7 @@
 mod support;
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use wirecost_model::ledger::Phase;
 use wirecost_model::record::{GateOutcome, Trial};
@@ -139,6 +139,55 @@ class Handler(socketserver.StreamRequestHandler):
 class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address, daemon_threads, request_queue_size = True, True, 128
 Server(("127.0.0.1", 18181), Handler).serve_forever()
+"#;
+
+/// A broadcast of as many processes as the argument says, which take connections in turn and tell one another what is published.
+const WORKERS: &str = r#"
+import os, selectors, socket, sys
+listener = socket.create_server(("127.0.0.1", 18184), backlog=1024)
+listener.setblocking(False)
+pipes = [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(int(sys.argv[1]))]
+
+def work(news):
+    loop, listeners = selectors.DefaultSelector(), []
+    loop.register(listener, selectors.EVENT_READ, "connection")
+    loop.register(news, selectors.EVENT_READ, "message")
+    while True:
+        for key, _ in loop.select():
+            if key.data == "connection":
+                try:
+                    client = listener.accept()[0]
+                except OSError:
+                    continue
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                loop.register(client, selectors.EVENT_READ, "request")
+            elif key.data == "message":
+                event = b"data: " + news.recv(4096) + b"\n\n"
+                for client in listeners:
+                    client.sendall(event)
+            else:
+                client = key.fileobj
+                request = client.recv(4096)
+                if request.startswith(b"GET /events "):
+                    client.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")
+                    listeners.append(client)
+                elif request.startswith(b"POST "):
+                    head, _, message = request.partition(b"\r\n\r\n")
+                    while not message:
+                        message = client.recv(4096)
+                    for _, other in pipes:
+                        other.send(message)
+                    client.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+                else:
+                    loop.unregister(client)
+                    client.close()
+                    if client in listeners:
+                        listeners.remove(client)
+
+for news, _ in pipes:
+    if os.fork() == 0:
+        work(news)
+os.wait()
 "#;
 
 const CUSTOM: &str = "custom: { path: \"/poll?after={cursor}\", remember: { cursor: { json: /next } }, \
@@ -351,6 +400,66 @@ fn one_that_answers_slowly_fails_a_gate_and_gives_no_number() {
         record.trials[0].gates.iter().filter(|gate| gate.outcome == GateOutcome::Failed).map(|gate| gate.gate.as_str()).collect();
     assert!(failed.contains(&"publish_lag") || failed.contains(&"offered_rate"), "{failed:?} {said}");
     assert!(record.cells.iter().all(|cell| cell.metrics.is_empty()), "{said}");
+}
+
+/// A run in which every process may have so few files that 250 clients have no room in one.
+fn with_few_files(dir: &Path, workers: &str, measure: &str) -> Command {
+    std::fs::write(dir.join("workers.py"), WORKERS).unwrap();
+    let dialect = "{ sse: { path: /events } }";
+    let target = format!("{{ command: [python3, workers.py, \"{workers}\"], port: 18184, dialect: {dialect} }}");
+    let text = scenario(PUSH, &format!("{{ sse: {{ target: {target} }} }}"));
+    let text = text.replace("clients: 3", "clients: 250").replace("measure: 1s", measure);
+    std::fs::write(dir.join("scenario.yaml"), text).unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 164 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_wirecost")]);
+    command.args(["run", "--no-calibrate", "--allow-void", "--quiet", "--out"]);
+    command.args([dir.join("results"), dir.join("scenario.yaml")]);
+    command
+}
+
+#[test]
+fn clients_that_need_more_files_than_a_process_may_have_are_in_several() {
+    let run = |workers: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let output = with_few_files(dir.path(), workers, "measure: 1s").output().unwrap();
+        (output.status.code(), said(&output), record_if_any(&dir.path().join("results")))
+    };
+    let (code, text, record) = run("4");
+    assert_eq!(code, Some(0), "{text}");
+    let trial = &record.expect("a record").trials[0];
+    balanced(trial, &text);
+    let counted = whole(trial);
+    assert_eq!((trial.client_processes, trial.clients_held, counted.connections), (3, 250, 250));
+    assert_eq!(trial.accounting.delivered, 250 * (trial.accounting.expected / 250), "{:?}", trial.accounting);
+    // Every message, every probe and nothing else has come out of the target's processes, with its head and its frame.
+    assert_eq!(counted.socket_bytes.down - counted.head_bytes.down, counted.messages.down * (64 + 8));
+    // All processes' memory, and all their work.
+    let memory = trial.client.anonymous.expect("Linux tells");
+    assert!(memory.before_bytes < memory.window_bytes && trial.client.cpu_ns > 0 && trial.client.waiting_cpu_ns > 0);
+    assert!(trial.latencies["connect_ready"].count >= 250 && trial.departures.contains_key("publisher"), "{:?}", trial.latencies);
+    // One process of the target has no room for them; who is at the other end of this is not the load generator.
+    let (code, text, _) = run("1");
+    assert_eq!(code, Some(69), "{text}");
+    assert!(
+        text.contains("a share of the clients") && text.contains("a process of the target has a limit on its files too"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_process_of_clients_that_is_killed_is_the_end_of_the_trial_and_of_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = with_few_files(dir.path(), "4", "measure: 60s").stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let is_fleet = |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default().contains("\0fleet\0");
+    let fleets = wait_for("three processes of clients", || {
+        let fleets: Vec<u32> = process::children(run.id()).ok()?.into_iter().filter(is_fleet).collect();
+        (fleets.len() == 3).then_some(fleets)
+    });
+    process::signal(fleets[1], Signal::Kill).unwrap();
+    let output = run.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(69), "{}", said(&output));
+    assert!(said(&output).contains("a process of the load generator died (signal: 9"), "{}", said(&output));
+    wait_for("the end of all", || (!fleets.iter().any(is_fleet)).then_some(()));
 }
 
 #[test]

@@ -4,26 +4,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use wirecost_model::glance::{COUNTERS, Counts, step};
+
 use crate::status::count;
-
-/// Each power of two is divided into so many steps, so that a step is 3 % wide.
-const STEPS: u64 = 32;
-
-/// Steps of all numbers of 64 bits.
-const COUNTERS: usize = 60 * STEPS as usize;
-
-/// The step of a number: the numbers below 64 have one each.
-fn step(ns: u64) -> usize {
-    let shift = u64::from((ns / STEPS).checked_ilog2().unwrap_or(0));
-    (shift * STEPS + (ns >> shift)) as usize
-}
-
-/// The middle of a step, the inverse of [`step`].
-fn middle(step: usize) -> u64 {
-    let shift = (step as u64 / STEPS).saturating_sub(1);
-    let low = (step as u64 - shift * STEPS) << shift;
-    low + (1 << shift) / 2
-}
 
 /// Latencies, ns. One thread records.
 #[derive(Debug)]
@@ -43,58 +26,13 @@ impl Glance {
 
     /// What was recorded so far.
     pub fn counts(&self) -> Counts {
-        Counts(self.0.iter().map(|counter| counter.load(Relaxed)).collect())
-    }
-}
-
-/// What was recorded up to some moment, by step.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts(Vec<u64>);
-
-impl Counts {
-    /// Those of another shard too.
-    pub fn add(&mut self, other: &Counts) {
-        self.0.resize(other.0.len().max(self.0.len()), 0);
-        self.0.iter_mut().zip(&other.0).for_each(|(mine, others)| *mine += others);
-    }
-
-    /// Those that have come since.
-    pub fn since(&self, earlier: &Counts) -> Counts {
-        let before = earlier.0.iter().copied().chain(std::iter::repeat(0));
-        Counts(self.0.iter().zip(before).map(|(now, before)| now.saturating_sub(before)).collect())
-    }
-
-    /// How many there are.
-    pub fn total(&self) -> u64 {
-        self.0.iter().sum()
-    }
-
-    /// The latency that a share of all, 0 to 1, does not exceed, ns, to the width of a step; `None` if there are none.
-    pub fn quantile(&self, share: f64) -> Option<u64> {
-        let wanted = ((self.total() as f64 * share).ceil() as u64).max(1);
-        let mut seen = 0;
-        let found = self.0.iter().position(|counted| {
-            seen += counted;
-            seen >= wanted
-        });
-        found.map(middle)
+        self.0.iter().map(|counter| counter.load(Relaxed)).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_number_is_found_within_its_step() {
-        let mut numbers: Vec<u64> = (0..64).flat_map(|bit| [1u64 << bit, (1 << bit) + 1, (1 << bit) | (1 << bit >> 1)]).collect();
-        numbers.extend([0, u64::MAX, u64::MAX - 1, 63, 64, 65, 1000, 123_456_789]);
-        for ns in numbers {
-            let found = middle(step(ns));
-            assert!(found.abs_diff(ns) <= ns / 64 + 1, "{ns} was found as {found}");
-        }
-        assert_eq!(step(u64::MAX), COUNTERS - 1);
-    }
 
     #[test]
     fn quantiles_are_of_what_came_since() {

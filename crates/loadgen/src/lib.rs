@@ -16,7 +16,6 @@
 pub mod bare;
 pub mod books;
 pub mod fleet;
-pub mod glance;
 pub mod publisher;
 pub mod session;
 pub mod target;
@@ -26,6 +25,7 @@ mod backoff;
 mod bell;
 mod client;
 mod deadline;
+mod glance;
 mod inbox;
 mod pacer;
 mod recorder;
@@ -35,6 +35,6 @@ mod stack;
 mod status;
 mod transport;
 
-pub use fleet::{ClientReport, Fleet, FleetPlan, FleetStatus};
+pub use fleet::{Fleet, FleetPlan};
 pub use recorder::interval_ns;
 pub use target::{Foreign, Protocol, Target};

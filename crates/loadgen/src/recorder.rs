@@ -232,7 +232,7 @@ mod tests {
         }
         let a = recorder.accounting;
         assert_eq!((a.delivered, a.duplicated, a.reordered, a.corrupted, a.late), (3, 1, 1, 2, 0));
-        assert_eq!(recorder.status.delivered(), 6);
+        assert_eq!(recorder.status.read().delivered, 6);
         let [delivery, service] = recorder.latencies();
         assert_eq!((delivery.len(), delivery[0].count(), delivery[0].max_ns()), (5, 2, Some(1000)));
         assert_eq!((service.len(), service[0].max_ns(), service[4].count()), (5, Some(990), 0));

@@ -7,11 +7,12 @@ use std::sync::{Arc, mpsc};
 
 use tokio::sync::{Semaphore, watch};
 use tokio::task::LocalSet;
-use wirecost_model::DepartureWatch;
+use wirecost_model::ledger::Flow;
+use wirecost_model::{ClientReport, DepartureWatch};
 use wirecost_probe::meter::Meter;
 
 use crate::client::{Context, Shared, Stage, live};
-use crate::fleet::{ClientReport, FleetPlan};
+use crate::fleet::FleetPlan;
 use crate::pacer::{Pacer, phases};
 use crate::status::Status;
 use crate::target::Target;
@@ -113,7 +114,7 @@ async fn clients(
     }
     let mut recorder = shared.recorder.take();
     let [delivery, service] = recorder.latencies();
-    let ticks = shared.ticks.get();
+    let (ticks, carried) = (shared.ticks.get(), socket_meter.snapshot());
     Ok(ClientReport {
         connected: status.connected.load(Relaxed),
         ended: status.ended.load(Relaxed),
@@ -133,6 +134,6 @@ async fn clients(
         departures: shared.departures.take().map(DepartureWatch::seen).unwrap_or_default(),
         errors: recorder.errors,
         negative_latencies: recorder.negative,
-        socket_bytes: socket_meter.snapshot().into(),
+        socket_bytes: Flow { up: carried.written_bytes, down: carried.read_bytes },
     })
 }

@@ -4,6 +4,8 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
+use wirecost_model::{FleetLook, FleetStatus};
+
 use crate::glance::Glance;
 
 /// How the clients of a shard are getting on. Each counter is exact, but one may be ahead of another.
@@ -17,6 +19,7 @@ pub(crate) struct Status {
     pub probed: AtomicU32,
     /// Clients that have sent and received everything of the plan.
     pub complete: AtomicU32,
+    /// Messages of all phases, copies and damaged ones too.
     delivered: AtomicU64,
     /// Errors.
     pub errors: AtomicU64,
@@ -59,9 +62,27 @@ impl Status {
         count(&self.delivered);
     }
 
-    /// Messages of all phases, copies and damaged ones too.
-    pub fn delivered(&self) -> u64 {
-        self.delivered.load(Relaxed)
+    /// What the counters say.
+    pub fn read(&self) -> FleetStatus {
+        FleetStatus {
+            connected: self.connected.load(Relaxed),
+            ended: self.ended.load(Relaxed),
+            probed: self.probed.load(Relaxed),
+            complete: self.complete.load(Relaxed),
+            delivered: self.delivered.load(Relaxed),
+            errors: self.errors.load(Relaxed),
+        }
+    }
+
+    /// The same with what is less often asked for.
+    pub fn look(&self) -> FleetLook {
+        let text = |of: &Mutex<Option<String>>| of.lock().ok().and_then(|text| text.clone());
+        FleetLook {
+            status: self.read(),
+            latencies: self.latencies.counts(),
+            first_error: text(&self.first_error),
+            strange: text(&self.strange),
+        }
     }
 
     /// Something went wrong.

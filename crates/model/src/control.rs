@@ -1,8 +1,10 @@
 //! What processes of one run say to each other, one JSON object a line, over pipes and never over the
 //! network that is being measured: run → trial (one order in, events out), trial → server (commands in,
-//! events out). Shapes only; who reads and writes them is the runner's and the server's business.
+//! events out), trial → fleet, where there is more than one process of clients (an order and commands in, events out). Shapes only; who reads and writes them is the runner's and the server's business.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -11,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::accounting::Accounting;
 use crate::departures::Published;
 use crate::faults::{Faults, Injected};
+use crate::fleet::{ClientReport, FleetLook};
 use crate::histogram::Histogram;
 use crate::ledger::Counters;
 use crate::pace::Pace;
@@ -106,7 +109,7 @@ pub struct Ready {
     /// `http://127.0.0.1:34567` or `https://…`.
     pub url: String,
     /// The address alone.
-    pub address: std::net::SocketAddr,
+    pub address: SocketAddr,
     /// Process id.
     pub pid: u32,
     /// The certificate to trust, DER, where the server speaks TLS.
@@ -193,6 +196,79 @@ pub struct TrialOrder {
     /// For the test of the ledger's gate: count a byte too many in each frame's header.
     #[serde(default)]
     pub miscount: bool,
+}
+
+/// What a trial wants of its clients, or of a share of them in a process of its own: then it is the first line that the process is
+/// sent, and [`FleetCommand`]s follow.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FleetOrder {
+    /// The trial's cell.
+    pub cell: Cell,
+    /// Seed of the trial.
+    pub seed: u64,
+    /// Which of the cell's clients.
+    pub numbers: Range<u32>,
+    /// Cores for them; empty = any.
+    pub cores: Vec<usize>,
+    /// Where the server listens.
+    pub address: SocketAddr,
+    /// The certificate to trust, DER, where the arm uses TLS.
+    pub certificate_der: Option<Vec<u8>>,
+    /// Local addresses to connect from, in turn; the kernel's choice if there are none.
+    pub sources: Vec<IpAddr>,
+}
+
+/// The trial's word to a process that has a share of its clients.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FleetCommand {
+    /// Connect every client. Answered by [`FleetEvent::Connecting`] now and then, and by [`FleetEvent::Connected`].
+    Connect,
+    /// Start the clock of every client. Answered by [`FleetEvent::Begun`].
+    Begin(Begin),
+    /// Answered by [`FleetEvent::Look`] at once.
+    Look,
+    /// Answered by [`FleetEvent::Counted`] at once.
+    Count,
+    /// Close every client. Answered by [`FleetEvent::Closed`].
+    Close,
+    /// End what is left of connections. Answered by a last [`FleetEvent::Counted`].
+    Finish,
+}
+
+/// What such a process tells the trial. The first is [`FleetEvent::Started`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FleetEvent {
+    /// It is where and what it will be, and has no client yet.
+    Started,
+    /// So many clients are connected.
+    Connecting(u32),
+    /// All are.
+    Connected {
+        /// Connections on which Nagle's algorithm is on. Must be 0.
+        nagle_connections: u64,
+    },
+    /// The clock starts when it was said to.
+    Begun,
+    /// How the clients are getting on.
+    Look {
+        /// What they show.
+        look: FleetLook,
+        /// CPU time so far of the thread that answers here, ns: it is no client.
+        watching_cpu_ns: u64,
+    },
+    /// What connections have carried so far, by the clients' books.
+    Counted {
+        /// The sum.
+        counters: Box<Counters>,
+        /// Every connection has ended.
+        is_quiet: bool,
+    },
+    /// What the clients know at the end.
+    Closed(Box<ClientReport>),
+    /// The end, without clients.
+    Failed(String),
 }
 
 /// What a trial process tells the runner.

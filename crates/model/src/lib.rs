@@ -24,6 +24,8 @@ pub mod departures;
 pub mod dialect;
 pub mod envelope;
 pub mod faults;
+pub mod fleet;
+pub mod glance;
 pub mod histogram;
 pub mod hlog;
 pub mod ledger;
@@ -45,6 +47,7 @@ pub use accounting::{Accounting, Recovery, StreamCheck, Verdict as StreamVerdict
 pub use departures::{DepartureSummary, DepartureWatch, Departures, Published};
 pub use envelope::Envelope;
 pub use faults::{Faults, Injected};
+pub use fleet::{ClientReport, FleetLook, FleetStatus};
 pub use histogram::Histogram;
 pub use ledger::{Direction, Layer, Ledger, Phase};
 pub use machine::Machine;

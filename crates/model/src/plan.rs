@@ -139,18 +139,21 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// The most connections that its clients may have open at a time. Over HTTP what a client sends goes beside what it listens to;
-    /// echoes go beside one another.
+    /// The most connections that its clients may have open at a time.
     pub fn connections(&self) -> u64 {
-        let each = match (self.config.transport, &self.workload) {
+        u64::from(self.clients) * self.connections_each()
+    }
+
+    /// The same of one of them. Over HTTP what a client sends goes beside what it listens to; echoes go beside one another.
+    pub fn connections_each(&self) -> u64 {
+        match (self.config.transport, &self.workload) {
             (TransportKind::Websocket, _) => 1,
             // A POST beside a poll, or a WebSocket beside the polling that it takes the place of.
             (TransportKind::SocketIo, _) => 2,
             (_, Workload::Echo(echo)) => u64::from(echo.outstanding.max(1)),
             (_, Workload::Duplex(_) | Workload::Chat(_)) => 2,
             (_, Workload::Push(_) | Workload::Upload(_) | Workload::Reconnect(_) | Workload::Idle(_)) => 1,
-        };
-        u64::from(self.clients) * each
+        }
     }
 
     /// Its name in tables: the arm and its point.

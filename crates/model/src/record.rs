@@ -213,8 +213,12 @@ pub struct Trial {
     pub ledger: Ledger,
     /// The server process.
     pub server: ProcessCost,
-    /// The load generator process.
+    /// The load generator, all its processes together.
     pub client: ProcessCost,
+    /// Processes that the clients were in: more than one where one may not have as many files as they have connections; 0, which
+    /// is one, in records older than this field.
+    #[serde(default)]
+    pub client_processes: u32,
     /// The rest of the machine.
     pub machine: MachineCost,
     /// Protocol as negotiated, and on how many connections.

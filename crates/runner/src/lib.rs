@@ -13,6 +13,8 @@
 //! What deliberately does not live here: any transport, any statistics, any terminal. Nothing here exits.
 
 pub mod calibrate;
+pub mod clients;
+pub mod conversation;
 pub mod preflight;
 pub mod run;
 pub mod server_process;

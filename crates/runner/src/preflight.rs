@@ -7,8 +7,10 @@ use wirecost_model::scenario::Wire;
 use wirecost_model::{Cell, Plan};
 use wirecost_probe::{affinity, limits, namespace};
 
-/// Descriptors that a process needs beside its connections.
-const SPARE_DESCRIPTORS: u64 = 64;
+use crate::clients::{SPARE_DESCRIPTORS, processes};
+
+/// Processes of the load generator that a trial may have.
+const MOST_PROCESSES: u32 = 64;
 
 /// What the machine allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,19 +34,8 @@ pub struct Ground {
 pub fn check(plan: &Plan, scenario_dir: &Path) -> Result<Ground, Vec<String>> {
     let scenario_dir = if scenario_dir.as_os_str().is_empty() { Path::new(".") } else { scenario_dir };
     let mut obstacles = targets(plan, scenario_dir);
-    let cells = plan.extremes();
-    let most = cells.iter().max_by_key(|cell| descriptors(cell));
-    if let (Some(cell), Ok((_, hard))) = (most, limits::nofile()) {
-        let needed = descriptors(cell);
-        if needed > hard {
-            obstacles.push(format!(
-                "{} clients of `{}` need {needed} file descriptors in one process, and the limit is {hard}; \
-                 ask for at most {} clients, or raise the limit (`ulimit -Hn`, LimitNOFILE=)",
-                cell.clients,
-                cell.config.name,
-                hard.saturating_sub(SPARE_DESCRIPTORS) * u64::from(cell.clients) / cell.connections().max(1)
-            ));
-        }
+    if let Ok((_, hard)) = limits::nofile() {
+        obstacles.extend(descriptors(&plan.extremes(), hard));
     }
     let support = match plan.wire {
         Wire::Host => None,
@@ -104,9 +95,26 @@ fn is_there(program: &str, dir: &Path) -> bool {
     std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
-/// Files that the load generator has open; the reference server, which inherits the same limit, has as many.
-fn descriptors(cell: &Cell) -> u64 {
-    cell.connections() + SPARE_DESCRIPTORS
+/// More clients than files, once for the reference server and once for targets. The reference server inherits the limit and is one
+/// process, which has as many open as all clients have; what a target may have is its own business, and clients of one are in as many
+/// processes as they need.
+fn descriptors(cells: &[Cell], files: u64) -> Vec<String> {
+    let most_processes = |cell: &Cell| if cell.config.target.is_some() { MOST_PROCESSES } else { 1 };
+    let fits = |cell: &Cell| processes(cell, files).is_some_and(|count| count <= most_processes(cell));
+    let worst_of = |most: u32| {
+        let too_many = cells.iter().filter(|cell| most_processes(cell) == most && !fits(cell));
+        let cell = too_many.max_by_key(|cell| cell.connections())?;
+        Some(format!(
+            "{} clients of `{}` need {} file descriptors in {}, and the limit is {files}; \
+             ask for at most {} clients, or raise the limit (`ulimit -Hn`, LimitNOFILE=)",
+            cell.clients,
+            cell.config.name,
+            cell.connections().div_ceil(u64::from(most)) + SPARE_DESCRIPTORS,
+            if most > 1 { format!("each of {most} processes") } else { "one process".into() },
+            files.saturating_sub(SPARE_DESCRIPTORS) / cell.connections_each() * u64::from(most)
+        ))
+    };
+    [1, MOST_PROCESSES].into_iter().filter_map(worst_of).collect()
 }
 
 /// The last core for the server, which has one thread for everything, and the others for the load generator;
@@ -141,6 +149,21 @@ mod tests {
         let loaded = wirecost_model::scenario::load(&both_ways).unwrap();
         let obstacles = check(&Plan::new(&loaded, Some(1), None), Path::new(".")).unwrap_err();
         assert!(obstacles[0].contains(&format!("at most {} clients", (hard - 64) / 2)), "{obstacles:?}");
+    }
+
+    #[test]
+    fn clients_of_a_target_may_be_in_several_processes() {
+        let yaml = "name: a\nquestion: b\nworkload: { idle: {} }\nclients: 5000\nwire: host\n\
+            arms: [sse, { sse: { name: other, target: { url: \"http://127.0.0.1:9\", dialect: sse } } }]\n";
+        let cells = Plan::new(&wirecost_model::scenario::load(yaml).unwrap(), Some(1), None).cells;
+        let refused = |files| descriptors(&cells, files);
+        assert_eq!((refused(5064).len(), refused(5063).len(), refused(64 + 79).len()), (0, 1, 1));
+        let [ours, theirs] = refused(64 + 78).try_into().unwrap();
+        assert!(
+            ours.contains("`sse` need 5064 file descriptors in one process") && ours.contains("at most 78 clients"),
+            "{ours}"
+        );
+        assert!(theirs.contains("143 file descriptors in each of 64 processes") && theirs.contains("at most 4992"), "{theirs}");
     }
 
     #[test]

@@ -4,35 +4,36 @@
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use wirecost_loadgen::Target;
 use wirecost_loadgen::books::Books;
 use wirecost_loadgen::publisher::{Publisher, PublisherError};
 use wirecost_loadgen::workload::Script;
-use wirecost_loadgen::{Foreign, Target};
 use wirecost_model::control::{Begin, Reading, ServerReport, TrialOrder};
 use wirecost_model::ledger::Counters;
 use wirecost_probe::process::Glance;
 
-use crate::server_process::{ServerError, ServerProcess};
+use crate::clients::{CLOSE_WITHIN, ClientsFault, Connections};
+use crate::conversation::ConversationError;
+use crate::server_process::ServerProcess;
 use crate::target_process::{TargetError, TargetProcess};
-
-/// How long connections may take to end when nobody holds them any more: the target's own end of them, first while it
-/// runs and then when it is gone.
-const CLOSE_WITHIN: Duration = Duration::from_millis(1500);
 
 /// Why there is no server.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerFault {
     /// Ours.
     #[error("{0}")]
-    Reference(#[from] ServerError),
+    Reference(#[from] ConversationError),
     /// Another.
     #[error("{0}")]
     Target(#[from] TargetError),
     /// Another does not take messages.
     #[error("the target: {0}")]
     Publisher(#[from] PublisherError),
+    /// Whoever counts for another.
+    #[error("{0}")]
+    Connections(#[from] ClientsFault),
 }
 
 /// The server of a trial.
@@ -43,10 +44,9 @@ pub(crate) enum Server {
     Target(Box<Other>),
 }
 
-/// A server that is not ours, with those who count and publish for it.
+/// A server that is not ours, with those who publish for it.
 pub(crate) struct Other {
     process: TargetProcess,
-    foreign: Foreign,
     publishers_books: Books,
     publisher: Option<Publisher>,
 }
@@ -69,8 +69,6 @@ impl Server {
         let Some(target) = &order.cell.config.target else {
             return Ok(Server::Reference(Box::new(ServerProcess::start(reference)?)));
         };
-        let transport = order.cell.config.transport;
-        let recipe = target.dialect.recipe(transport).unwrap_or_default();
         // A process stays where its parent was when it was started, so this one goes there for a moment.
         let pin = |cores: &[usize]| if cores.is_empty() { Ok(()) } else { wirecost_probe::affinity::pin(cores) };
         let started = pin(&order.server_cores)
@@ -79,9 +77,9 @@ impl Server {
         pin(&order.client_cores).map_err(|error| TargetError::Address(format!("the clients' cores: {error}")))?;
         let mut process = started?;
         process.wait_until_ready(target.ready.as_ref())?;
-        let books = || Books::open().map_err(|error| TargetError::Address(format!("no thread for the books: {error}")));
-        let foreign = Foreign { recipe: recipe.into(), books: books()? };
-        Ok(Server::Target(Box::new(Other { process, foreign, publishers_books: books()?, publisher: None })))
+        let publishers_books =
+            Books::open().map_err(|error| TargetError::Address(format!("no thread for the publisher's books: {error}")))?;
+        Ok(Server::Target(Box::new(Other { process, publishers_books, publisher: None })))
     }
 
     /// Where it listens.
@@ -97,14 +95,6 @@ impl Server {
         match self {
             Server::Reference(server) => server.ready().certificate_der.clone(),
             Server::Target(_) => None,
-        }
-    }
-
-    /// How clients of another speak to it.
-    pub fn foreign(&self) -> Option<Foreign> {
-        match self {
-            Server::Reference(_) => None,
-            Server::Target(other) => Some(other.foreign.clone()),
         }
     }
 
@@ -124,12 +114,12 @@ impl Server {
         }
     }
 
-    /// Lets the load generator publish, where the server does not by itself; `clients` is how they reach it.
-    pub fn connect_publisher(&mut self, clients: &Target, script: &Script, seed: u64) -> Result<(), ServerFault> {
+    /// Lets the load generator publish, where the server does not by itself; `reach` says how it is reached by somebody with these
+    /// books.
+    pub fn connect_publisher(&mut self, reach: impl Fn(Books) -> Target, script: &Script, seed: u64) -> Result<(), ServerFault> {
         let Server::Target(other) = self else { return Ok(()) };
         if let Some(plan) = &script.publish {
-            let foreign = Foreign { books: other.publishers_books.clone(), ..other.foreign.clone() };
-            let target = Target { foreign: Some(foreign), ..clients.clone() };
+            let target = reach(other.publishers_books.clone());
             other.publisher = Some(Publisher::connect(target, script.clone(), plan.clone(), seed)?);
         }
         Ok(())
@@ -159,11 +149,11 @@ impl Server {
         }
     }
 
-    /// The counters now.
+    /// The counters now; zeros of another, which cannot count.
     pub fn read(&mut self) -> Result<Reading, ServerFault> {
         match self {
             Server::Reference(server) => Ok(server.read()?),
-            Server::Target(other) => Ok(Reading { counters: other.foreign.books.reading(), ..other.process.read() }),
+            Server::Target(other) => Ok(other.process.read()),
         }
     }
 
@@ -175,28 +165,29 @@ impl Server {
         }
     }
 
-    /// Ends it, when no client is left.
-    pub fn stop(self) -> Result<Left, ServerFault> {
-        match self {
-            Server::Reference(server) => Ok(Left { report: server.stop()?, ..Left::default() }),
-            Server::Target(other) => Ok(other.stop()),
-        }
+    /// Ends it, when no client is left, and so the last of these connections.
+    pub fn stop(self, mut connections: Connections) -> Result<Left, ServerFault> {
+        let mut left = match self {
+            Server::Reference(server) => Left { report: server.stop()?, ..Left::default() },
+            Server::Target(other) => other.stop(|| connections.is_quiet())?,
+        };
+        left.report.reading.counters += connections.finish()?;
+        Ok(left)
     }
 }
 
 impl Other {
-    fn stop(mut self) -> Left {
+    fn stop(mut self, mut are_quiet: impl FnMut() -> Result<bool, ClientsFault>) -> Result<Left, ServerFault> {
         let (published, errors) = self.publisher.map(Publisher::finish).unwrap_or_default();
         self.process.read();
         // Most connections end while the server is there to end them; the rest does with it.
-        let deadline = std::time::Instant::now() + CLOSE_WITHIN;
-        while !(self.foreign.books.is_quiet() && self.publishers_books.is_quiet()) && std::time::Instant::now() < deadline {
+        let deadline = Instant::now() + CLOSE_WITHIN;
+        while !(self.publishers_books.is_quiet() && are_quiet()?) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(2));
         }
         self.process.stop();
-        let counters = self.foreign.books.finish(CLOSE_WITHIN);
         let publisher = self.publishers_books.finish(CLOSE_WITHIN);
-        let report = ServerReport { reading: Reading { counters, ..self.process.last() }, published, ..ServerReport::default() };
-        Left { report, words: self.process.lines(), publisher: Some(publisher), errors }
+        let report = ServerReport { reading: self.process.last(), published, ..ServerReport::default() };
+        Ok(Left { report, words: self.process.lines(), publisher: Some(publisher), errors })
     }
 }

@@ -32,7 +32,9 @@ pub fn doctor() -> Outcome {
         Err(error) => say(false, "private network", format!("not possible: {error}; {}", error.remedy())),
     }
     let (soft, hard) = limits::nofile()?;
-    say(hard >= 4096, "file descriptors", format!("{soft} (hard {hard}): up to about {} connections", hard.saturating_sub(64)));
+    let clients = hard.saturating_sub(64);
+    let text = format!("{soft} (hard {hard}): up to about {clients} connections, and to a target that has room for them more");
+    say(hard >= 4096, "file descriptors", text);
     if let Some(governor) = &machine.governor {
         say(
             governor == "performance",

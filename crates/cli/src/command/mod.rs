@@ -3,6 +3,7 @@
 pub mod calibrate;
 pub mod compare;
 pub mod doctor;
+pub mod fleet;
 pub mod generated;
 mod index;
 pub mod list;

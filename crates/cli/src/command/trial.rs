@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 
 use wirecost_model::control::{TrialEvent, TrialOrder};
 use wirecost_probe::process;
-use wirecost_runner::trial;
+use wirecost_runner::trial::{self, Programs};
 use wirecost_server::ServerOptions;
 
 use super::Outcome;
@@ -18,20 +18,23 @@ pub fn trial() -> Outcome {
     std::io::stdin().read_to_string(&mut order)?;
     let order: TrialOrder = serde_json::from_str(&order)
         .map_err(|error| Failure::new(exit::USAGE, format!("`trial` is started by `run`: {error}")))?;
-    let mut stdout = std::io::stdout().lock();
-    let mut tell = |event: TrialEvent| {
-        if let Ok(mut line) = serde_json::to_vec(&event) {
-            line.push(b'\n');
-            // If nobody listens any more, the run is over and this process with it.
-            let _ = stdout.write_all(&line).and_then(|()| stdout.flush());
-        }
-    };
-    let last = match trial::run(&order, &server_command(&order)?, &mut tell) {
+    let mut tell = |event: TrialEvent| tell(serde_json::to_vec(&event));
+    let programs = Programs { server: server_command(&order)?, fleet: [process::ITSELF, "fleet"].map(OsString::from).to_vec() };
+    let last = match trial::run(&order, &programs, &mut tell) {
         Ok(output) => TrialEvent::Done(Box::new(output)),
         Err(error) => TrialEvent::Failed { server_died: error.server_died(), message: error.to_string() },
     };
     tell(last);
     Ok(exit::OK)
+}
+
+/// Says an event, as JSON, to whoever has started this process. If nobody listens any more, the run is over and this process with it.
+pub fn tell(event: serde_json::Result<Vec<u8>>) {
+    let mut stdout = std::io::stdout().lock();
+    if let Ok(mut line) = event {
+        line.push(b'\n');
+        let _ = stdout.write_all(&line).and_then(|()| stdout.flush());
+    }
 }
 
 /// The reference server: this binary again, in a process of its own.

@@ -30,8 +30,8 @@ fn beyond_idle(peer: &mut Peer, options: &str, workload: &str) -> (Flow, u64, u6
         report
     };
     let (idle, busy) = (run("idle: {}"), run(workload));
-    let Flow { up, down } = busy.socket_bytes.0;
-    let beyond = Flow { up: up - idle.socket_bytes.0.up, down: down - idle.socket_bytes.0.down };
+    let Flow { up, down } = busy.socket_bytes;
+    let beyond = Flow { up: up - idle.socket_bytes.up, down: down - idle.socket_bytes.down };
     (beyond, busy.accounting.delivered, busy.sent)
 }
 
@@ -77,7 +77,7 @@ fn an_uploaded_message_is_masked_and_answered_by_nothing() {
             let workload = format!("upload: {{ rate: {rate}/s, arrivals: periodic, payload: 100B }}");
             let report = Trial::new(peer.address, options, &workload, CLIENTS).run(&mut peer);
             assert!(report.errors.is_empty(), "{:?}", report.errors);
-            (report.socket_bytes.0, report.sent)
+            (report.socket_bytes, report.sent)
         };
         let ((few, few_sent), (many, many_sent)) = (run(20), run(100));
         let sent = many_sent - few_sent;
@@ -96,7 +96,7 @@ fn an_echo_costs_an_event_with_an_id_and_an_answer_with_the_same() {
             let report = Trial::new(peer.address, options, "echo: { outstanding: 2, payload: 100B }", 1).run(&mut peer);
             assert!(report.accounting.is_clean() && report.errors.is_empty(), "{:?}", report.errors);
             assert_eq!(report.accounting.delivered, report.sent);
-            (report.socket_bytes.0, report.sent)
+            (report.socket_bytes, report.sent)
         };
         let cost = |ids: std::ops::Range<u64>| {
             let up = ids.clone().map(|id| frame_bytes(event_bytes("/", Some(id), "echo", 100), Sender::Client));

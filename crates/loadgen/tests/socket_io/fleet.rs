@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use wirecost_loadgen::fleet::FleetError;
 use wirecost_loadgen::workload::Script;
-use wirecost_loadgen::{ClientReport, Fleet, FleetPlan, Target};
-use wirecost_model::Envelope;
+use wirecost_loadgen::{Fleet, FleetPlan, Target};
 use wirecost_model::control::Begin;
 use wirecost_model::schedule::Schedule;
+use wirecost_model::{ClientReport, Envelope};
 use wirecost_probe::clock::{now_ns, sleep_until};
 
 use crate::peer::Peer;
@@ -43,7 +43,8 @@ impl Trial {
         let variant = &loaded.variants[0];
         let target = Target::new(address, variant.config.clone());
         let script = Script::new(&variant.scenario.workload, clients, 7);
-        Trial { plan: FleetPlan { target, script, clients, shards: 2, sources: Vec::new(), seed: 7 }, publish: "publish" }
+        let plan = FleetPlan { shards: 2, ..FleetPlan::on_one_thread(target, script, clients, 7) };
+        Trial { plan, publish: "publish" }
     }
 
     /// Connects everyone.

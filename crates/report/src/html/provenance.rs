@@ -39,6 +39,7 @@ pub fn body(record: &Record) -> String {
         ),
         ("Server on cores", cores(&p.server_cores)),
         ("Load generator on cores", cores(&p.client_cores)),
+        ("Load generator processes", processes(record)),
         ("Governor", machine.governor.clone().unwrap_or_else(|| "none seen".into())),
         ("Memory", format::bytes(machine.memory_bytes as f64)),
         ("System", format!("{}, Linux {}", machine.os, machine.kernel)),
@@ -66,6 +67,14 @@ pub fn body(record: &Record) -> String {
         more("Kernel settings", machine.sysctls.iter().collect()),
         more("Environment", p.environment.iter().collect())
     )
+}
+
+/// How many processes clients were in, if in any trial there was more than one: empty else.
+fn processes(record: &Record) -> String {
+    match record.trials.iter().map(|trial| trial.client_processes).max() {
+        Some(most @ 2..) => format!("up to {most}, since one may not have as many files as its clients have connections"),
+        _ => String::new(),
+    }
 }
 
 /// What a reader might conclude and should not.

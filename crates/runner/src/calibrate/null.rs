@@ -3,11 +3,11 @@
 //! measured with it.
 
 use wirecost_loadgen::workload::Script;
-use wirecost_loadgen::{ClientReport, Fleet, FleetPlan, Target};
+use wirecost_loadgen::{Fleet, FleetPlan, Target};
 use wirecost_model::control::{Begin, Publish};
 use wirecost_model::schedule::Arrivals;
 use wirecost_model::units::Rate;
-use wirecost_model::{Faults, Histogram};
+use wirecost_model::{ClientReport, Faults, Histogram};
 use wirecost_probe::clock::{now_ns, sleep_until};
 
 use super::bench::{Bench, Stop};
@@ -99,8 +99,7 @@ fn exchange(
     let server = NullServer::start(server_core)?;
     on_core(client_core, move || {
         let script = Script { publish: publish.clone(), subscribe: true, payload_bytes: PAYLOAD_BYTES, ..Script::default() };
-        let plan =
-            FleetPlan { target: Target::null(server.address), script, clients: 1, shards: 1, sources: Vec::new(), seed: 1 };
+        let plan = FleetPlan::on_one_thread(Target::null(server.address), script, 1, 1);
         let fleet = Fleet::connect(&plan, |_| true).map_err(std::io::Error::other)?;
         let (start_ns, window_to_ns) = (now_ns() + LEAD_NS, WARMUP_NS + window_ns);
         let begin = Begin { start_ns, window_from_ns: WARMUP_NS, window_to_ns, publish, relay_rooms: None, cut: None };

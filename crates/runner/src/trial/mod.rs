@@ -6,10 +6,8 @@ mod sum;
 
 use std::ffi::OsString;
 
-use wirecost_loadgen::workload::Script;
-use wirecost_loadgen::{FleetPlan, Target};
 use wirecost_model::Cell;
-use wirecost_model::control::{Begin, Cut, Progress, TrialEvent, TrialOrder, TrialOutput};
+use wirecost_model::control::{Begin, Cut, FleetOrder, Progress, TrialEvent, TrialOrder, TrialOutput};
 use wirecost_model::scenario::{Wire, Workload};
 use wirecost_model::units::Span;
 use wirecost_probe::clock::{now_ns, sleep_until};
@@ -17,11 +15,12 @@ use wirecost_probe::machine_state::MachineState;
 use wirecost_probe::namespace::{PrivateNetwork, TcpRecovery, enter_private, set_tcp_recovery};
 use wirecost_probe::netstat::StackCounters;
 use wirecost_probe::sources::sources;
-use wirecost_probe::{affinity, interface, limits, process};
+use wirecost_probe::{affinity, interface, limits};
 
 use self::phases::Running;
 use self::sum::{Readings, Sum};
 use crate::capture::Capture;
+use crate::clients::{self, Clients, ClientsFault};
 pub use crate::server::ServerFault;
 use crate::server::{Left, Server};
 use crate::utc_now;
@@ -41,9 +40,9 @@ pub enum TrialError {
     /// The server could not be started, reached or kept.
     #[error("{0}")]
     Server(#[from] ServerFault),
-    /// The clients could not be connected.
+    /// The clients could not be connected, or kept.
     #[error("{0}")]
-    Clients(#[from] wirecost_loadgen::fleet::FleetError),
+    Clients(#[from] ClientsFault),
     /// One local address has too few ports, and there is no other.
     #[error("{0}; ask for fewer clients")]
     Sources(std::io::Error),
@@ -79,12 +78,21 @@ impl TrialError {
     }
 }
 
+/// The command lines of processes that a trial starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Programs {
+    /// The reference server.
+    pub server: Vec<OsString>,
+    /// A share of the clients, where one process may not have as many files.
+    pub fleet: Vec<OsString>,
+}
+
 /// Runs one trial in this process, which must have one thread only if the order asks for a private network.
-/// `server` is the command line that starts the server; `tell` is told how it goes.
+/// `tell` is told how it goes.
 ///
 /// # Errors
 /// [`TrialError`]; there are no half trials.
-pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEvent)) -> Result<TrialOutput, TrialError> {
+pub fn run(order: &TrialOrder, programs: &Programs, tell: &mut dyn FnMut(TrialEvent)) -> Result<TrialOutput, TrialError> {
     let private = order.wire == Wire::Private;
     if private {
         enter_private(&PrivateNetwork { mtu: order.mtu })?;
@@ -101,38 +109,32 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
 
     let capture = order.capture.as_deref().map(Capture::start).transpose()?;
 
-    let mut server = Server::start(order, server)?;
+    let mut server = Server::start(order, &programs.server)?;
     // Whoever waited for a target to get ready has left traces on the interface that are no connection of the trial's.
-    let wire_before = match (wire_before, server.foreign()) {
+    let wire_before = match (wire_before, &order.cell.config.target) {
         (Some((lo, _)), Some(_)) => {
             quiet_interface(lo)?;
             Some((interface::Counters::read("lo")?, StackCounters::read()?))
         }
         (before, _) => before,
     };
-    let mut script = Script::new(&order.cell.workload, order.cell.clients, order.spec.seed);
-    if let Some(publish) = &mut script.publish {
-        publish.faults = order.cell.faults;
-    }
-    let plan = FleetPlan {
-        target: Target {
-            certificate_der: server.certificate_der(),
-            foreign: server.foreign(),
-            ..Target::new(server.address(), order.cell.config.clone())
-        },
-        script: script.clone(),
-        clients: order.cell.clients,
-        shards: order.client_cores.len().max(1) as u32,
-        sources: sources(server.address().ip(), order.cell.connections()).map_err(TrialError::Sources)?,
+    let fleet = FleetOrder {
+        cell: order.cell.clone(),
         seed: order.spec.seed,
+        numbers: 0..order.cell.clients,
+        cores: order.client_cores.clone(),
+        address: server.address(),
+        certificate_der: server.certificate_der(),
+        sources: sources(server.address().ip(), order.cell.connections()).map_err(TrialError::Sources)?,
     };
+    let mut clients = Clients::start(&fleet, &programs.fleet)?;
     let mut trial = Running {
         order,
-        script,
+        script: clients::script(&order.cell, order.spec.seed),
         tell,
         started_ns: now_ns(),
         series: Vec::new(),
-        client_cpu_base_ns: process::cpu_ns(None)?,
+        client_cpu_base_ns: clients.cpu_ns()?[0],
         latencies: Default::default(),
     };
     let started_utc = utc_now();
@@ -140,14 +142,14 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
     let mut carried = vec![carried(private)?];
     let before = server.read()?;
     let machine_before = MachineState::read()?;
-    let client_before = process::Memory::of(std::process::id())?;
-    server.connect_publisher(&plan.target, &plan.script, order.spec.seed)?;
-    let fleet = trial.connect(&mut server, &plan)?;
-    trial.barrier(&mut server, &fleet)?;
-    let connected = server.read()?;
+    let client_before = clients.memory()?;
+    server.connect_publisher(|books| clients::target(&fleet, Some(books)), &trial.script, order.spec.seed)?;
+    trial.connect(&mut server, &mut clients)?;
+    trial.barrier(&mut server, &mut clients)?;
+    let connected = trial.read(&mut server, &mut clients)?;
     carried.push(self::carried(private)?);
-    trial.probes(&server, &fleet)?;
-    let nagle = connected.nagle_connections + wirecost_probe::sockets::nagle_connections()?;
+    trial.probes(&server, &mut clients)?;
+    let nagle = connected.nagle_connections + clients.nagle_connections()?;
 
     let timing = &order.cell.timing;
     let begin = Begin {
@@ -159,20 +161,21 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
         cut: cut(&order.cell),
     };
     server.begin(begin.clone())?;
-    fleet.begin(begin.clone());
+    clients.begin(&begin)?;
 
-    let window = trial.window(&mut server, &fleet, &begin)?;
+    let window = trial.window(&mut server, &mut clients, &begin)?;
     let until_ns = begin.start_ns + begin.window_to_ns + timing.drain.ns();
-    while !fleet.is_complete() && now_ns() < until_ns {
-        trial.progress("drain", &mut server, &fleet, &begin, None)?;
+    while !clients.look()?.status.is_complete(order.cell.clients) && now_ns() < until_ns {
+        trial.progress("drain", &mut server, &mut clients, &begin, None)?;
         sleep_until((now_ns() + 20_000_000).min(until_ns));
     }
-    let drained = server.read()?;
+    let drained = trial.read(&mut server, &mut clients)?;
     carried.extend([window.carried[0], window.carried[1], self::carried(private)?]);
-    let closing = Progress { phase: "close".into(), ..trial.state(&fleet, &begin) };
+    let closing = Progress { phase: "close".into(), ..trial.state(&mut clients, &begin)? };
     (trial.tell)(TrialEvent::Progress(closing));
-    let mut clients = fleet.close();
-    let Left { report, words, publisher, errors } = server.stop()?;
+    let client_processes = clients.processes();
+    let (mut clients, connections) = clients.close()?;
+    let Left { report, words, publisher, errors } = server.stop(connections)?;
     errors.into_iter().for_each(|(text, count)| *clients.errors.entry(text).or_default() += count);
     let wire = match wire_before {
         Some((lo, stack)) => Some((quiet_interface(lo)?, StackCounters::read()? - stack)),
@@ -190,6 +193,7 @@ pub fn run(order: &TrialOrder, server: &[OsString], tell: &mut dyn FnMut(TrialEv
         readings,
         nagle,
         clients,
+        client_processes,
         report,
         wire,
         wire_end,

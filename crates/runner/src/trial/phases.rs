@@ -1,17 +1,19 @@
 //! A trial while it runs: clients connect, everyone is seen listening, and the phases pass with progress and readings. What comes
 //! before and after is in `trial`; what the readings say is in `sum`.
 
-use wirecost_loadgen::glance::Counts;
 use wirecost_loadgen::workload::Script;
-use wirecost_loadgen::{Fleet, FleetPlan};
+use wirecost_model::FleetLook;
 use wirecost_model::control::{Begin, Progress, Reading, SeriesPoint, TrialEvent, TrialOrder};
+use wirecost_model::glance::Counts;
 use wirecost_model::scenario::Wire;
 use wirecost_model::transport::{Initiative, TransportKind};
-use wirecost_probe::clock::{now_ns, sleep_until, thread_cpu_ns};
+use wirecost_probe::clock::{now_ns, sleep_until};
+use wirecost_probe::interface;
 use wirecost_probe::machine_state::MachineState;
-use wirecost_probe::{interface, process};
+use wirecost_probe::process::Memory;
 
 use super::{TrialError, carried};
+use crate::clients::Clients;
 use crate::server::{Server, ServerFault};
 
 /// How often progress is told, ns.
@@ -51,15 +53,15 @@ pub(super) struct Window {
     pub(super) client_cpu_ns: u64,
     /// Of what the clients do not do: this thread, which watches, and the publisher of a server that is not ours.
     pub(super) beside_cpu_ns: u64,
-    pub(super) client_from: process::Memory,
-    pub(super) client_to: process::Memory,
+    pub(super) client_from: Memory,
+    pub(super) client_to: Memory,
     pub(super) machine: MachineState,
 }
 
 impl Running<'_> {
-    pub(super) fn connect(&mut self, server: &mut Server, plan: &FleetPlan) -> Result<Fleet, TrialError> {
+    pub(super) fn connect(&mut self, server: &mut Server, clients: &mut Clients) -> Result<(), TrialError> {
         let (tell, started_ns) = (&mut self.tell, self.started_ns);
-        let connecting = Fleet::connect(plan, |connected| {
+        let connecting = clients.connect(|connected| {
             tell(TrialEvent::Progress(Progress {
                 phase: "connect".into(),
                 elapsed_ns: now_ns() - started_ns,
@@ -71,8 +73,15 @@ impl Running<'_> {
         connecting.map_err(|error| if server.is_alive() { error.into() } else { server.died().into() })
     }
 
+    /// The counters now, at whichever end they are counted.
+    pub(super) fn read(&self, server: &mut Server, clients: &mut Clients) -> Result<Reading, TrialError> {
+        let mut reading = server.read()?;
+        reading.counters += clients.counters()?;
+        Ok(reading)
+    }
+
     /// Waits until the server sees every client listening: from then on no push can be missed.
-    pub(super) fn barrier(&mut self, server: &mut Server, fleet: &Fleet) -> Result<(), TrialError> {
+    pub(super) fn barrier(&mut self, server: &mut Server, clients: &mut Clients) -> Result<(), TrialError> {
         if self.order.cell.config.target.is_some() {
             // It cannot be asked, so what is left to say is waited for: the first held poll, the last delayed acknowledgement.
             sleep_until(now_ns() + STILLNESS_NS);
@@ -82,16 +91,16 @@ impl Running<'_> {
         if !listens {
             return Ok(());
         }
-        let clients = self.order.cell.clients;
-        let listening = self.script.subscriptions(clients);
+        let count = self.order.cell.clients;
+        let listening = self.script.subscriptions(count);
         let give_up_ns = now_ns() + BARRIER_NS;
         loop {
             let seen = server.read()?.subscribers;
             if seen >= listening {
                 return Ok(());
             }
-            if now_ns() > give_up_ns || fleet.status().ended > 0 {
-                return Err(TrialError::Barrier { seen, listening, clients });
+            if now_ns() > give_up_ns || clients.look()?.status.ended > 0 {
+                return Err(TrialError::Barrier { seen, listening, clients: count });
             }
             sleep_until(now_ns() + 2_000_000);
         }
@@ -100,25 +109,25 @@ impl Running<'_> {
     /// The same with a server that cannot be asked: probes are published until every client has heard one. A client that
     /// polls at an interval will not for as long as that is, and misses nothing that it can ask for later. They are messages, and no
     /// part of setting up.
-    pub(super) fn probes(&mut self, server: &Server, fleet: &Fleet) -> Result<(), TrialError> {
+    pub(super) fn probes(&mut self, server: &Server, clients: &mut Clients) -> Result<(), TrialError> {
         let Some(publisher) = server.publisher() else { return Ok(()) };
         if self.order.cell.config.transport == TransportKind::ShortPoll {
             return Ok(());
         }
-        let clients = self.order.cell.clients;
+        let count = self.order.cell.clients;
         let give_up_ns = now_ns() + BARRIER_NS;
         loop {
             publisher.probe().map_err(ServerFault::from)?;
             let until_ns = now_ns() + PROBE_EVERY_NS;
             while now_ns() < until_ns {
-                let status = fleet.status();
-                if status.probed >= clients {
+                let FleetLook { status, first_error, strange, .. } = clients.look()?;
+                if status.probed >= count {
                     return Ok(());
                 }
                 if now_ns() > give_up_ns || status.ended > 0 {
-                    let error = fleet.first_error().map(|text| format!("; the first error: {text}"));
+                    let error = first_error.map(|text| format!("; the first error: {text}"));
                     let strange = || {
-                        let text = fleet.strange()?;
+                        let text = strange?;
                         Some(format!(
                             "; what came to them is `{text}`: see the dialect's `message`, which says where it stands in that"
                         ))
@@ -128,7 +137,7 @@ impl Running<'_> {
                         _ => String::new(),
                     };
                     let error = error.or_else(strange).unwrap_or_else(nothing);
-                    return Err(TrialError::Probes { heard: status.probed, clients, error });
+                    return Err(TrialError::Probes { heard: status.probed, clients: count, error });
                 }
                 sleep_until(now_ns() + 5_000_000);
             }
@@ -136,30 +145,38 @@ impl Running<'_> {
     }
 
     /// Sleeps through warm-up and the measured window, and reads both its ends.
-    pub(super) fn window(&mut self, server: &mut Server, fleet: &Fleet, begin: &Begin) -> Result<Window, TrialError> {
+    pub(super) fn window(&mut self, server: &mut Server, clients: &mut Clients, begin: &Begin) -> Result<Window, TrialError> {
         let (from_ns, to_ns) = (begin.start_ns + begin.window_from_ns, begin.start_ns + begin.window_to_ns);
-        self.watch("warmup", from_ns, server, fleet, begin)?;
+        self.watch("warmup", from_ns, server, clients, begin)?;
         let private = self.order.wire == Wire::Private;
-        let client_from = process::Memory::of(std::process::id())?;
-        let from = server.read()?;
+        let client_from = clients.memory()?;
+        let from = self.read(server, clients)?;
         let carried_from = carried(private)?;
         // From here to the end of the window the server is not asked for anything: it would be measured being measured.
         let server_cpu_from_ns = server.glance()?.cpu_ns;
-        let (client_cpu_from_ns, beside_from_ns) = (process::cpu_ns(None)?, thread_cpu_ns() + server.publishing_cpu_ns());
+        let ([client_cpu_from_ns, watching_from_ns], publishing_from_ns) = (clients.cpu_ns()?, server.publishing_cpu_ns());
         let machine_from = MachineState::read()?;
-        self.watch("measure", to_ns, server, fleet, begin)?;
+        self.watch("measure", to_ns, server, clients, begin)?;
         // What costs the least CPU first, so that looking is not in what is seen.
-        let beside_cpu_ns = (thread_cpu_ns() + server.publishing_cpu_ns()).saturating_sub(beside_from_ns);
-        let client_cpu_ns = process::cpu_ns(None)? - client_cpu_from_ns;
+        let ([client_cpu_to_ns, watching_to_ns], publishing_to_ns) = (clients.cpu_ns()?, server.publishing_cpu_ns());
+        let beside_cpu_ns = (watching_to_ns + publishing_to_ns).saturating_sub(watching_from_ns + publishing_from_ns);
+        let client_cpu_ns = client_cpu_to_ns.saturating_sub(client_cpu_from_ns);
         let server_cpu_ns = server.glance()?.cpu_ns.saturating_sub(server_cpu_from_ns);
-        let to = server.read()?;
+        let to = self.read(server, clients)?;
         let carried = [carried_from, carried(private)?];
         let machine = MachineState::read()?.since(&machine_from);
-        let client_to = process::Memory::of(std::process::id())?;
+        let client_to = clients.memory()?;
         Ok(Window { carried, from, to, server_cpu_ns, client_cpu_ns, beside_cpu_ns, client_from, client_to, machine })
     }
 
-    fn watch(&mut self, phase: &str, until_ns: u64, server: &mut Server, fleet: &Fleet, begin: &Begin) -> Result<(), TrialError> {
+    fn watch(
+        &mut self,
+        phase: &str,
+        until_ns: u64,
+        server: &mut Server,
+        clients: &mut Clients,
+        begin: &Begin,
+    ) -> Result<(), TrialError> {
         let mut next_point_ns =
             begin.start_ns + SERIES_EVERY_NS * (now_ns().saturating_sub(begin.start_ns) / SERIES_EVERY_NS + 1);
         loop {
@@ -172,13 +189,17 @@ impl Running<'_> {
             if point_ns.is_some() {
                 next_point_ns += SERIES_EVERY_NS;
             }
-            self.progress(phase, server, fleet, begin, point_ns)?;
+            self.progress(phase, server, clients, begin, point_ns)?;
         }
     }
 
-    pub(super) fn state(&self, fleet: &Fleet, begin: &Begin) -> Progress {
-        let (now, status) = (now_ns(), fleet.status());
-        let recent = fleet.latencies().since(&self.latencies[0]);
+    pub(super) fn state(&self, clients: &mut Clients, begin: &Begin) -> Result<Progress, TrialError> {
+        Ok(self.state_of(&clients.look()?, begin))
+    }
+
+    fn state_of(&self, FleetLook { status, latencies, .. }: &FleetLook, begin: &Begin) -> Progress {
+        let now = now_ns();
+        let recent = latencies.since(&self.latencies[0]);
         let until = now.saturating_sub(begin.start_ns).min(begin.window_to_ns);
         Progress {
             phase: String::new(),
@@ -198,27 +219,28 @@ impl Running<'_> {
         &mut self,
         phase: &str,
         server: &mut Server,
-        fleet: &Fleet,
+        clients: &mut Clients,
         begin: &Begin,
         point_ns: Option<u64>,
     ) -> Result<(), TrialError> {
         if !server.is_alive() {
             return Err(server.died().into());
         }
+        let look = clients.look()?;
         if let Some(at_ns) = point_ns {
-            let (glance, status) = (server.glance()?, fleet.status());
+            let glance = server.glance()?;
             self.series.push(SeriesPoint {
                 at_ns,
-                delivered: status.delivered,
-                errors: status.errors,
+                delivered: look.status.delivered,
+                errors: look.status.errors,
                 server_cpu_ns: glance.cpu_ns,
-                client_cpu_ns: process::cpu_ns(None)? - self.client_cpu_base_ns,
+                client_cpu_ns: clients.cpu_ns()?[0] - self.client_cpu_base_ns,
                 server_rss_bytes: glance.rss_bytes,
             });
             let [_, last] = std::mem::take(&mut self.latencies);
-            self.latencies = [last, fleet.latencies()];
+            self.latencies = [last, look.latencies.clone()];
         }
-        let state = self.state(fleet, begin);
+        let state = self.state_of(&look, begin);
         (self.tell)(TrialEvent::Progress(Progress { phase: phase.into(), ..state }));
         Ok(())
     }

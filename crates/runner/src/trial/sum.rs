@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use wirecost_loadgen::ClientReport;
 use wirecost_loadgen::workload::Script;
+use wirecost_model::ClientReport;
 use wirecost_model::accounting::{Accounting, Recovery};
 use wirecost_model::control::{Begin, Publish, Reading, SeriesPoint, ServerReport, TrialOrder, TrialOutput};
 use wirecost_model::histogram::Histogram;
@@ -48,6 +48,7 @@ pub(super) struct Sum<'a> {
     pub(super) readings: Readings,
     pub(super) nagle: u64,
     pub(super) clients: ClientReport,
+    pub(super) client_processes: u32,
     pub(super) report: ServerReport,
     pub(super) wire: Option<(interface::Counters, StackCounters)>,
     pub(super) wire_end: Option<interface::Counters>,
@@ -147,6 +148,7 @@ impl Sum<'_> {
                     .map(|(now, before)| now.saturating_sub(before)),
             },
             negotiated: self.report.negotiated,
+            client_processes: self.client_processes,
             nagle_connections: self.nagle,
             samples: self.report.samples,
             errors,
