@@ -1,10 +1,13 @@
 //! More clients than is usual: more than one local address has ports, and enough to tell what each takes. In a network of this
 //! test's own, in which an address has few ports.
 
+mod support;
+
 use std::path::PathBuf;
 use std::process::Command;
 
 use wirecost_model::Record;
+use wirecost_model::ledger::Phase;
 
 /// Connects more clients than there are ports (160), by every way in which a client opens connections.
 const SCENARIO: &str = "name: ports\nquestion: Do they all get in?\nworkload: { push: { rate: 10/s, audience: broadcast } }\n\
@@ -42,4 +45,35 @@ fn more_clients_than_an_address_has_ports() {
             assert!((1_000..most_bytes).contains(&each_bytes), "{each_bytes} B a connection, {side}, trial {}", trial.cell);
         }
     }
+}
+
+#[test]
+fn clients_connect_at_the_rate_that_is_asked_for() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let run = |name: &str, text: &str| {
+        std::fs::write(dir.path().join("scenario.yaml"), text).expect("written");
+        Command::new(env!("CARGO_BIN_EXE_wirecost"))
+            .args(["run", "--no-calibrate", "--allow-void", "--quiet", "--out", name, "scenario.yaml"])
+            .current_dir(dir.path())
+            .output()
+            .expect("it runs")
+    };
+    let scenario = SCENARIO.replace("clients: 400\nwire: host\n", "clients: 60\n");
+    let output = run("paced", &scenario.replace("trial: { ", "trial: { connect: 100/s, "));
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let record = support::record(&dir.path().join("paced"));
+    assert_eq!(record.trials.len(), 4);
+    for trial in &record.trials {
+        assert_eq!((trial.clients_held, trial.accounting.lost), (60, 0));
+        // The last of them not before its time.
+        assert!(trial.ledger.duration_ns(Phase::Setup) >= 590_000_000, "{:?}", trial.ledger.duration_ns(Phase::Setup));
+        assert_eq!(trial.latencies["connect_ready"].count, 60);
+    }
+    // Who waits for a turn does not wait when there is nothing to wait for.
+    let nobody = "{ sse: { target: { url: \"http://127.0.0.1:9\", dialect: sse } } }";
+    let arms = scenario.find("arms:").expect("arms");
+    let refused = format!("{}arms: [{nobody}]\n", scenario[..arms].replace("trial: { ", "trial: { connect: 1/m, "));
+    let output = run("nobody", &refused);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(69) && said.contains("1 of 60 clients could not connect"), "{output:?}");
 }

@@ -121,6 +121,8 @@ pub(crate) struct Context {
     pub number: u32,
     /// How many clients there are, over all shards.
     pub clients: u32,
+    /// When it is to connect, ns of the clock, if that has a time.
+    pub due_ns: Option<u64>,
     /// It was connected before.
     pub resume: Option<Resume>,
     /// Whether its messages come back.
@@ -254,13 +256,18 @@ pub(crate) async fn live(context: Context, connected: impl FnOnce(Result<(), Str
 }
 
 async fn drive<S: Connect>(context: Context, connected: impl FnOnce(Result<(), String>)) {
-    let begun_ns = now_ns();
+    let begun_ns = context.due_ns.unwrap_or_else(now_ns);
     let shared = Rc::clone(&context.shared);
     let mut closing = shared.closing.listen();
     // What is done once is boxed, so that a client holds no room for it while it lives.
     let session = tokio::select! { biased;
         () = &mut closing => return connected(Err("it was to close before it was connected".into())),
-        session = Box::pin(S::connect(&context)) => session,
+        session = Box::pin(async {
+            if let Some(due_ns) = context.due_ns {
+                context.pacer.until(due_ns).await;
+            }
+            S::connect(&context).await
+        }) => session,
     };
     let session = match session {
         Ok(session) => session,

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use wirecost_model::control::Begin;
+use wirecost_model::units::Rate;
 use wirecost_model::{ClientReport, FleetLook, FleetStatus};
 
 use crate::client::Stage;
@@ -38,6 +39,8 @@ pub struct FleetPlan {
     pub clients: u32,
     /// Which of them are in this process: all, `0..clients`, or a share.
     pub numbers: Range<u32>,
+    /// How many of all of them begin to connect a second, each at its due time; as fast as they are let in if absent.
+    pub connect: Option<Rate>,
     /// Threads to spread them over.
     pub shards: u32,
     /// Local addresses to connect from, in turn; the kernel's choice if there are none.
@@ -47,9 +50,14 @@ pub struct FleetPlan {
 }
 
 impl FleetPlan {
+    /// How long after the first of all clients this one begins to connect, if that has a rate.
+    pub fn connects_after(&self, number: u32) -> Option<Duration> {
+        self.connect.map(|rate| Duration::from_secs_f64(f64::from(number) / rate.0))
+    }
+
     /// All clients on one thread, from an address of the kernel's choice.
     pub fn on_one_thread(target: Target, script: Script, clients: u32, seed: u64) -> FleetPlan {
-        FleetPlan { target, script, clients, numbers: 0..clients, shards: 1, sources: Vec::new(), seed }
+        FleetPlan { target, script, clients, numbers: 0..clients, connect: None, shards: 1, sources: Vec::new(), seed }
     }
 }
 
@@ -115,7 +123,9 @@ impl Fleet {
         }
         drop(results);
         let fleet = Fleet { shards, stage, clients };
-        match fleet.wait_until_connected(&connected, &mut progress) {
+        // Of later clients nobody is connected for a while, and then one after another.
+        let pauses = [plan.numbers.start, 1].map(|number| plan.connects_after(number).unwrap_or_default());
+        match fleet.wait_until_connected(&connected, pauses, &mut progress) {
             Ok(()) => Ok(fleet),
             Err(error) => {
                 let _ = fleet.close();
@@ -127,12 +137,14 @@ impl Fleet {
     fn wait_until_connected(
         &self,
         results: &mpsc::Receiver<Connected>,
+        [first_pause, pause]: [Duration; 2],
         progress: &mut dyn FnMut(u32) -> bool,
     ) -> Result<(), FleetError> {
         let clients = self.clients;
         let (mut connected, mut failed, mut first) = (0, 0, String::new());
-        let mut last_step = Instant::now();
-        while connected + failed < clients {
+        let mut last_step = Instant::now() + first_pause;
+        // At a rate the others would take their time to fail as well.
+        while connected + failed < clients && (failed == 0 || pause.is_zero()) {
             match results.recv_timeout(Duration::from_millis(100)) {
                 Ok(result) => {
                     last_step = Instant::now();
@@ -144,7 +156,7 @@ impl Fleet {
                         }
                     }
                 }
-                Err(RecvTimeoutError::Timeout) if !progress(connected) || last_step.elapsed() > CONNECT_TIMEOUT => {
+                Err(RecvTimeoutError::Timeout) if !progress(connected) || last_step.elapsed() > CONNECT_TIMEOUT + pause => {
                     return Err(FleetError::Stuck { connected, clients });
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -155,7 +167,8 @@ impl Fleet {
             if first.is_empty() {
                 first = "a thread of the load generator ended early".into();
             }
-            return Err(FleetError::Connect { failed: clients - connected, clients, first });
+            let failed = if pause.is_zero() { clients - connected } else { failed.max(1) };
+            return Err(FleetError::Connect { failed, clients, first });
         }
         Ok(())
     }

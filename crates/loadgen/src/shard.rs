@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::LocalSet;
 use wirecost_model::ledger::Flow;
 use wirecost_model::{ClientReport, DepartureWatch};
+use wirecost_probe::clock::now_ns;
 use wirecost_probe::meter::Meter;
 
 use crate::client::{Context, Shared, Stage, live};
@@ -17,7 +18,7 @@ use crate::pacer::{Pacer, phases};
 use crate::status::Status;
 use crate::target::Target;
 
-/// Connections that a shard opens at the same time.
+/// Connections that a shard opens at the same time, where they have no rate.
 const CONNECTING_AT_ONCE: usize = 64;
 
 /// A client became ready, or could not.
@@ -55,6 +56,7 @@ async fn clients(
         targets.push(Rc::new(plan.target.clone()));
     }
     let phases = phases(plan.clients, plan.seed);
+    let begun_ns = now_ns();
     let here = numbers.len() as u32;
     let mut lives = Vec::with_capacity(numbers.len());
     for number in numbers {
@@ -65,6 +67,7 @@ async fn clients(
             clients: plan.clients,
             resume: None,
             echo: plan.script.outstanding.is_some(),
+            due_ns: plan.connects_after(number).map(|after| begun_ns + after.as_nanos() as u64),
             phase: phases[number as usize],
             seed: plan.seed,
             pacer: pacer.clone(),
@@ -74,7 +77,8 @@ async fn clients(
         };
         let (ramp, connected) = (Arc::clone(&ramp), connected.clone());
         lives.push(tokio::task::spawn_local(async move {
-            let place = ramp.acquire_owned().await;
+            // At a rate nobody waits for those before: a server that is slow to let them in would set the rate itself.
+            let place = if context.due_ns.is_none() { Some(ramp.acquire_owned().await) } else { None };
             live(context, move |result| {
                 drop(place);
                 let _ = connected.send(result);

@@ -251,9 +251,10 @@ impl Plan {
         }
     }
 
-    /// How long the trials take at least, ns: the sum of their windows.
+    /// How long the trials take at least, ns: the sum of their windows, and of the time that clients are given to connect.
     pub fn least_duration_ns(&self) -> u64 {
-        self.trials.iter().map(|t| &self.cells[t.cell].timing).map(|t| t.warmup.ns() + t.measure.ns()).sum()
+        let of = |cell: &Cell| cell.timing.connecting(cell.clients).ns() + cell.timing.flow().ns();
+        self.trials.iter().map(|trial| of(&self.cells[trial.cell])).sum()
     }
 }
 

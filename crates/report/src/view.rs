@@ -159,7 +159,10 @@ pub fn full_title(plan: &Plan, cell: &Cell) -> String {
 
 /// The condition that numbers were measured under, in one line: workload, clients, transport settings, network, plan.
 pub fn condition(record: &Record, cell: &Cell) -> String {
-    let mut parts = vec![workload(cell), settings(&record.plan), network(record)];
+    let connecting = cell.timing.connect.map(|rate| format!("connecting at {rate}"));
+    let mut parts = vec![workload(cell)];
+    parts.extend(connecting);
+    parts.extend([settings(&record.plan), network(record)]);
     let trials = match &record.plan.search {
         // How many trials a level has was found on the way.
         Some(_) => "trials".into(),

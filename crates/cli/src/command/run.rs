@@ -148,6 +148,7 @@ fn override_scenario(args: &RunArgs, loaded: &mut Loaded) {
             let rates = variant.scenario.workload.paces().into_iter().map(|pace| pace.0);
             let least = rates.filter(|rate| *rate > 0.0).map(|rate| Span((2e9 / rate) as u64)).max().unwrap_or_default();
             let timing = &mut variant.scenario.trial;
+            timing.connect = None;
             (timing.warmup, timing.measure) = (Span::ms(200), timing.measure.min(least.max(Span::ms(1000))));
             if let Workload::Reconnect(reconnect) = &mut variant.scenario.workload
                 && reconnect.at.is_some_and(|at| at >= timing.measure)

@@ -19,6 +19,9 @@ const LONGEST_GAP: Span = Span::ms(60_000);
 /// Longest hold of a long poll; what lies between would cut it (RFC 6202 §5.5 advises 30 s, tried 120 s).
 const LONGEST_HOLD: Span = Span::ms(120_000);
 
+/// Longest time until the last client begins to connect.
+const LONGEST_CONNECTING: Span = Span::ms(3_600_000);
+
 /// Longest injected delay.
 const LONGEST_DELAY: Span = Span::ms(60_000);
 
@@ -45,6 +48,14 @@ pub(super) fn check(scenario: &Scenario, report: &mut dyn FnMut(&[Step], String)
     }
     if scenario.trial.measure.ns() == 0 {
         report(&[Step::Key("trial".into()), Step::Key("measure".into())], "the measured window is empty".into());
+    }
+    let connecting = scenario.trial.connecting(scenario.clients);
+    if connecting > LONGEST_CONNECTING
+        && let Some(rate) = scenario.trial.connect
+    {
+        let text =
+            format!("at {rate} it takes {connecting} until {} clients are connected; an hour is the most", scenario.clients);
+        report(&[Step::Key("trial".into()), Step::Key("connect".into())], text);
     }
     check_workload(scenario, report);
     check_arms(scenario, report);

@@ -262,7 +262,7 @@ fn lane(key: &str, tree: &Node) -> Result<Lane, String> {
             {
                 return Ok(Lane::Path(vec!["workload".into(), kind.text.clone(), word.clone()]));
             }
-            if ["warmup", "measure", "drain"].contains(&word.as_str()) {
+            if ["connect", "warmup", "measure", "drain"].contains(&word.as_str()) {
                 return Ok(Lane::Path(vec!["trial".into(), word.clone()]));
             }
         }

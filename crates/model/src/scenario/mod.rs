@@ -36,7 +36,7 @@ pub use traces::ReadFile;
 pub use workload::{Audience, Chat, Duplex, Echo, Idle, Push, Reconnect, Upload, Workload};
 
 use crate::faults::Faults;
-use crate::units::Span;
+use crate::units::{Rate, Span};
 
 /// One YAML file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -118,6 +118,10 @@ fn six() -> u32 {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrialTiming {
+    /// Clients that begin to connect a second, one after another at its due time, whether those before are connected or not; as
+    /// fast as they are let in if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect: Option<Rate>,
     /// Messages flow, nothing is recorded.
     #[serde(default = "TrialTiming::default_warmup")]
     pub warmup: Span,
@@ -142,6 +146,12 @@ impl TrialTiming {
 }
 
 impl TrialTiming {
+    /// How long it takes until the last of so many clients begins to connect, if that has a rate.
+    pub fn connecting(&self, clients: u32) -> Span {
+        let last = f64::from(clients.saturating_sub(1));
+        self.connect.map_or(Span(0), |rate| Span((last / rate.0 * 1e9) as u64))
+    }
+
     /// How long messages flow.
     pub fn flow(&self) -> Span {
         Span(self.warmup.ns() + self.measure.ns())
@@ -150,7 +160,12 @@ impl TrialTiming {
 
 impl Default for TrialTiming {
     fn default() -> Self {
-        TrialTiming { warmup: Self::default_warmup(), measure: Self::default_measure(), drain: Self::default_drain() }
+        TrialTiming {
+            connect: None,
+            warmup: Self::default_warmup(),
+            measure: Self::default_measure(),
+            drain: Self::default_drain(),
+        }
     }
 }
 

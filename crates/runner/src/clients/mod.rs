@@ -89,6 +89,7 @@ fn plan(order: &FleetOrder, books: Option<Books>) -> FleetPlan {
         script: script(&order.cell, order.seed),
         clients: order.cell.clients,
         numbers: order.numbers.clone(),
+        connect: order.cell.timing.connect,
         shards: order.cores.len().max(1) as u32,
         sources: order.sources.clone(),
         seed: order.seed,

@@ -41,6 +41,8 @@ fn what_would_not_fit_into_a_machine_is_refused() {
     assert!(crowd.len() == 1 && crowd[0].contains("400000000 accounts of one another"), "{crowd:#?}");
     let flood = with("push: { rate: 1000000/s }", "trial: { measure: 100s }\n");
     assert!(flood.len() == 1 && flood[0].contains("more than 100000000 messages of one stream"), "{flood:#?}");
+    let ramp = with("push: { rate: 1/s }", "clients: 7202\ntrial: { connect: 2/s }\n");
+    assert!(ramp.len() == 1 && ramp[0].contains("at 2/s it takes 3600.5s until 7202 clients"), "{ramp:#?}");
     // Eight axes of 256 values: one more than a number has room for.
     let axis = |(key, unit): (&str, &str)| {
         let values: Vec<String> = (100..356).map(|n| format!("{n}{unit}")).collect();
