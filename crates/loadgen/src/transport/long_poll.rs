@@ -4,27 +4,35 @@
 use std::time::Duration;
 
 use super::Downlink;
+use super::asker::Asker;
 use super::short_poll::Cursor;
 use crate::client::Context;
 use crate::deadline::Deadline;
 use crate::session::{Delivery, TransportError};
-use crate::stack::{Exchange, Http};
+use crate::stack::Http;
 
 /// A client that has one request parked, but for the gap.
 pub(crate) struct LongPoll {
-    http: Http,
     room: String,
     hold: Duration,
-    gap: Duration,
     cursor: Cursor,
-    parked: Option<Exchange>,
+    /// Of paths.
+    asker: Asker<String>,
 }
 
 impl Downlink for LongPoll {
     async fn connect(context: &Context, http: Http, room: String) -> Result<Self, TransportError> {
         let cursor = Cursor::find(context, &http, &room).await?;
         let hold = Duration::from_nanos(context.target.arm.hold.unwrap_or_default().ns());
-        Ok(LongPoll { http, room, hold, gap: gap(context), cursor, parked: None })
+        let gap = gap(context);
+        let asker = Asker::new(move |path: String| {
+            let http = http.clone();
+            async move {
+                wait(gap).await;
+                http.get(&path, &[], hold).await
+            }
+        });
+        Ok(LongPoll { room, hold, cursor, asker })
     }
 
     fn cursor(&self) -> Option<u64> {
@@ -36,17 +44,12 @@ impl Downlink for LongPoll {
             if let Some(delivery) = self.cursor.pop() {
                 return Ok(delivery);
             }
-            let LongPoll { http, room, hold, gap, cursor, parked } = self;
-            let exchange = parked.get_or_insert_with(|| {
-                let (http, hold, gap) = (http.clone(), *hold, *gap);
+            if !self.asker.is_under_way() {
+                let LongPoll { room, hold, cursor, .. } = self;
                 let path = format!("/long-poll?room={room}&after={}&hold_ms={}", cursor.text(), hold.as_millis());
-                Box::pin(async move {
-                    wait(gap).await;
-                    http.get(&path, &[], hold).await
-                })
-            });
-            let answer = exchange.await;
-            self.parked = None;
+                self.asker.ask(path);
+            }
+            let answer = self.asker.answer().await;
             self.cursor.take(answer?)?;
         }
     }

@@ -1,6 +1,7 @@
 //! The client's side of every transport: one file each, and what HTTP transports share to send messages of
 //! their own; and the null protocol beside them. Explicit modules: the formatter skips files that a macro declares.
 
+mod asker;
 pub mod foreign;
 pub mod http_stream;
 pub mod long_poll;

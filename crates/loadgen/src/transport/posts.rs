@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::Downlink;
+use super::asker::Asker;
 use crate::client::{Connect, Context};
 use crate::session::{Delivery, Session, TransportError};
 use crate::stack::{Answer, Exchange, Http};
@@ -20,7 +21,7 @@ struct Posts {
     echo: bool,
     waiting: VecDeque<Bytes>,
     /// One POST under way, and those beside it: the bookkeeping of a set is a cost that most clients can do without.
-    one: Option<Exchange>,
+    one: Asker<Bytes>,
     others: FuturesUnordered<Exchange>,
 }
 
@@ -34,24 +35,22 @@ impl Posts {
         let at_once = if self.echo { usize::MAX } else { 1 };
         while self.under_way() < at_once {
             let Some(message) = self.waiting.pop_front() else { return };
-            let http = self.http.clone();
-            let path = if self.echo { "/echo" } else { "/messages" };
-            let exchange: Exchange = Box::pin(async move { http.post(path, &[], message).await });
-            match self.one {
-                None => self.one = Some(exchange),
-                Some(_) => self.others.push(exchange),
+            if !self.one.is_under_way() {
+                self.one.ask(message);
+                continue;
             }
+            let (http, path) = (self.http.clone(), path(self.echo));
+            self.others.push(Box::pin(async move { http.post(path, &[], message).await }));
         }
     }
 
     fn under_way(&self) -> usize {
-        usize::from(self.one.is_some()) + self.others.len()
+        usize::from(self.one.is_under_way()) + self.others.len()
     }
 
     /// Pending for ever while there is none.
     fn poll_answer(&mut self, context: &mut task::Context<'_>) -> Poll<Result<Answer, TransportError>> {
-        if let Some(Poll::Ready(answer)) = self.one.as_mut().map(|exchange| exchange.as_mut().poll(context)) {
-            self.one = None;
+        if let Poll::Ready(answer) = self.one.poll_answer(context) {
             return Poll::Ready(answer);
         }
         match self.others.is_empty() {
@@ -70,6 +69,11 @@ impl Posts {
             (_, status) => Err(TransportError::Unexpected(format!("status {status} to a POST"))),
         }
     }
+}
+
+/// Where messages are posted.
+fn path(echo: bool) -> &'static str {
+    if echo { "/echo" } else { "/messages" }
 }
 
 /// A session over HTTP: a downlink, if the client listens, and POSTs.
@@ -92,7 +96,12 @@ impl<D: Downlink> Connect for HttpSession<D> {
                 None
             }
         };
-        let posts = Posts { http, echo: context.echo, waiting: VecDeque::new(), one: None, others: FuturesUnordered::new() };
+        let (asked, echo) = (http.clone(), context.echo);
+        let one = Asker::new(move |message| {
+            let http = asked.clone();
+            async move { http.post(path(echo), &[], message).await }
+        });
+        let posts = Posts { http, echo, waiting: VecDeque::new(), one, others: FuturesUnordered::new() };
         Ok(HttpSession { down, posts })
     }
 

@@ -11,7 +11,7 @@ use super::Downlink;
 use super::rounds::Rounds;
 use crate::client::Context;
 use crate::session::{Delivery, TransportError};
-use crate::stack::{Answer, Exchange, Http, MAX_BODY_BYTES};
+use crate::stack::{Answer, Http, MAX_BODY_BYTES};
 use crate::workload::ROOM_SEPARATOR;
 use wirecost_wire::batch::Batch;
 
@@ -82,7 +82,6 @@ impl Cursor {
 
 /// A client that polls at an interval.
 pub(crate) struct ShortPoll {
-    http: Http,
     room: String,
     cursor: Cursor,
     /// What is asked for as long as the cursor stands: most polls of a short interval are empty.
@@ -90,21 +89,18 @@ pub(crate) struct ShortPoll {
     conditional: bool,
     etag: Option<String>,
     context: Context,
-    rounds: Rounds,
+    rounds: Rounds<Request>,
 }
 
+/// The path, and the entity tag of what is known.
+type Request = (Rc<str>, Option<String>);
+
 impl ShortPoll {
-    fn request(&mut self) -> Exchange {
-        let http = self.http.clone();
+    fn request(&mut self) -> Request {
         let make = || format!("/poll?room={}&after={}", self.room, self.cursor.text()).into();
         let path = Rc::clone(self.path.get_or_insert_with(make));
         let etag = self.conditional.then(|| self.etag.clone().unwrap_or_else(|| format!("\"{}\"", self.cursor.text())));
-        Box::pin(async move {
-            match &etag {
-                Some(etag) => http.get(&path, &[("if-none-match", etag)], Duration::ZERO).await,
-                None => http.get(&path, &[], Duration::ZERO).await,
-            }
-        })
+        (path, etag)
     }
 }
 
@@ -112,8 +108,17 @@ impl Downlink for ShortPoll {
     async fn connect(context: &Context, http: Http, room: String) -> Result<Self, TransportError> {
         let cursor = Cursor::find(context, &http, &room).await?;
         let conditional = context.target.arm.empty == EmptyAnswer::NotModified;
-        let (context, rounds) = (context.clone(), Rounds::default());
-        Ok(ShortPoll { http, room, cursor, path: None, conditional, etag: None, context, rounds })
+        let rounds = Rounds::new(move |(path, etag): Request| {
+            let http = http.clone();
+            async move {
+                match &etag {
+                    Some(etag) => http.get(&path, &[("if-none-match", etag)], Duration::ZERO).await,
+                    None => http.get(&path, &[], Duration::ZERO).await,
+                }
+            }
+        });
+        let context = context.clone();
+        Ok(ShortPoll { room, cursor, path: None, conditional, etag: None, context, rounds })
     }
 
     async fn next(&mut self) -> Result<Delivery<'_>, TransportError> {
@@ -123,7 +128,7 @@ impl Downlink for ShortPoll {
             }
             if self.rounds.are_due(Some(&self.context)).await {
                 let request = self.request();
-                self.rounds.ask(request);
+                self.rounds.asker.ask(request);
             }
             let answer = self.rounds.answer().await?;
             self.etag = answer.etag.clone().or(self.etag.take());

@@ -15,7 +15,7 @@ use wirecost_wire::find;
 use super::{Finder, filled, quoted, recipe};
 use crate::client::{Connect, Context};
 use crate::session::{Delivery, Session, TransportError};
-use crate::stack::{Answer, Exchange, Http};
+use crate::stack::{Answer, Http};
 use crate::transport::long_poll;
 use crate::transport::rounds::Rounds;
 
@@ -29,15 +29,18 @@ pub(crate) struct Poll {
     path: String,
     memories: HashMap<String, String>,
     ready: VecDeque<Delivery<'static>>,
-    rounds: Rounds,
+    rounds: Rounds<Request>,
 }
+
+/// The path, and headers.
+type Request = (String, Vec<(String, String)>);
 
 impl Poll {
     fn is_short(&self) -> bool {
         self.context.target.arm.transport == TransportKind::ShortPoll
     }
 
-    fn request(&self) -> Exchange {
+    fn request(&self) -> Request {
         let value = |name: &str| self.memories.get(name).cloned();
         // A parameter of the query that has no value yet is left empty: the path has to be whole.
         let path = dialect::fill(&self.path, |name| Some(value(name).unwrap_or_default())).unwrap_or_default();
@@ -47,14 +50,7 @@ impl Poll {
             .iter()
             .filter_map(|(name, template)| Some((name.clone(), dialect::fill(template, value)?)))
             .collect();
-        let http = self.http.clone();
-        let held = Duration::from_nanos(self.context.target.arm.hold.unwrap_or_default().ns());
-        let gap = long_poll::gap(&self.context);
-        Box::pin(async move {
-            long_poll::wait(gap).await;
-            let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-            http.get(&path, &headers, held).await
-        })
+        (path, headers)
     }
 
     /// Reads an answer into deliveries.
@@ -113,22 +109,16 @@ impl Poll {
     /// Starts a request and returns when it is written, or answered already.
     async fn park(&mut self) -> Result<(), TransportError> {
         let begun = begun(&self.http);
-        let mut exchange = self.request();
-        let http = self.http.clone();
-        let answered = poll_fn(|cx| match exchange.as_mut().poll(cx) {
+        self.rounds.asker.ask(self.request());
+        let (asker, http) = (&mut self.rounds.asker, &self.http);
+        let answered = poll_fn(|cx| match asker.poll_answer(cx) {
             Polled::Ready(answer) => Polled::Ready(Some(answer)),
             // In the same breath in which a request is begun it is written.
-            Polled::Pending if self::begun(&http) > begun => Polled::Ready(None),
+            Polled::Pending if self::begun(http) > begun => Polled::Ready(None),
             Polled::Pending => Polled::Pending,
         })
         .await;
-        match answered {
-            Some(answer) => self.take(answer?),
-            None => {
-                self.rounds.ask(exchange);
-                Ok(())
-            }
-        }
+        answered.map_or(Ok(()), |answer| self.take(answer?))
     }
 }
 
@@ -162,6 +152,16 @@ impl Connect for Poll {
         let path = dialect::fill(&recipe.path, |name| own(name).or_else(|| filled(context, &format!("{{{name}}}")).ok()))
             .ok_or_else(|| TransportError::Unexpected(format!("`{}` has parts without a value", recipe.path)))?;
         let memories = recipe.memories.iter().filter_map(|memory| Some((memory.name.clone(), memory.start.clone()?))).collect();
+        let held = Duration::from_nanos(context.target.arm.hold.unwrap_or_default().ns());
+        let (asked, gap) = (http.clone(), long_poll::gap(context));
+        let rounds = Rounds::new(move |(path, headers): Request| {
+            let http = asked.clone();
+            async move {
+                long_poll::wait(gap).await;
+                let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+                http.get(&path, &headers, held).await
+            }
+        });
         let mut poll = Poll {
             context: context.clone(),
             http,
@@ -170,11 +170,12 @@ impl Connect for Poll {
             path,
             memories,
             ready: VecDeque::new(),
-            rounds: Rounds::default(),
+            rounds,
         };
         if poll.is_short() {
             // Where the stream stands: what is there already is not this trial's.
-            let answer = poll.request().await?;
+            poll.rounds.asker.ask(poll.request());
+            let answer = poll.rounds.asker.answer().await?;
             poll.take(answer)?;
             poll.ready.clear();
         } else {
@@ -205,7 +206,7 @@ impl Session for Poll {
             }
             let is_paced = self.is_short();
             if self.rounds.are_due(is_paced.then_some(&self.context)).await {
-                self.rounds.ask(self.request());
+                self.rounds.asker.ask(self.request());
             }
             let answer = self.rounds.answer().await?;
             self.take(answer)?;
