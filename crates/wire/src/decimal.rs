@@ -2,7 +2,7 @@
 //!
 //! Reading is not here: each format has its own rule for what a number may look like.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 
 /// The longest decimal form of a `u64` (`u64::MAX` has 20 digits).
 const MAX_DIGITS: usize = 20;
@@ -19,7 +19,7 @@ pub(crate) const fn digits(n: u64) -> usize {
 ///
 /// Written by hand because `write!` goes through the formatting machinery, which costs more than the digits themselves
 /// on a path that runs once a delivery.
-pub(crate) fn push(buf: &mut BytesMut, mut n: u64) -> usize {
+pub fn push(buf: &mut impl BufMut, mut n: u64) -> usize {
     let mut scratch = [b'0'; MAX_DIGITS];
     let length = digits(n);
     for slot in scratch[..length].iter_mut().rev() {
@@ -34,6 +34,7 @@ pub(crate) fn push(buf: &mut BytesMut, mut n: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::BytesMut;
     use proptest::prelude::*;
 
     fn pushed(n: u64) -> String {

@@ -11,6 +11,7 @@
 //! | [`ndjson`] | one JSON object a line, for HTTP streaming |
 //! | [`sse`] | `text/event-stream` (WHATWG HTML §9.2) |
 //! | [`chunked`], [`http1`] | sizes of HTTP/1.1 chunk framing and heads |
+//! | [`decimal`] | unsigned decimal numbers |
 //! | [`engine_io`], [`socket_io`] | packets of Engine.IO 3 and 4 on every transport, and of Socket.IO 4 and 5 above them |
 //! | [`websocket`] | sizes of frame headers, and close codes |
 //! | [`tls`] | what records add below the application |
@@ -56,7 +57,7 @@ pub mod tls;
 pub mod websocket;
 
 mod base64;
-mod decimal;
+pub mod decimal;
 mod json_text;
 
 pub use json_text::NotUtf8;

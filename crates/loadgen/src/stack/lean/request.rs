@@ -2,7 +2,7 @@
 //! then a few copies into a buffer that is used again. Names, order and case are those of the standard
 //! stack, so that the two differ in work and in nothing a server can see.
 
-use std::io::Write;
+use wirecost_wire::decimal;
 
 use super::super::headers;
 use crate::target::Target;
@@ -40,8 +40,9 @@ impl Requests {
     pub fn post(&self, out: &mut Vec<u8>, path: &str, headers: &[(&str, &str)], body_bytes: usize) {
         self.begin(out, b"POST ", path, headers);
         if body_bytes > 0 {
-            // Writing to a Vec cannot fail.
-            let _ = write!(out, "content-length: {body_bytes}\r\n");
+            out.extend_from_slice(b"content-length: ");
+            decimal::push(out, body_bytes as u64);
+            out.extend_from_slice(b"\r\n");
         }
         out.extend_from_slice(b"\r\n");
     }
