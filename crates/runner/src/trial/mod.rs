@@ -6,6 +6,7 @@ mod sum;
 
 use std::ffi::OsString;
 
+use wirecost_loadgen::workload::Script;
 use wirecost_model::Cell;
 use wirecost_model::control::{Begin, Cut, FleetOrder, Progress, TrialEvent, TrialOrder, TrialOutput};
 use wirecost_model::scenario::{Wire, Workload};
@@ -94,17 +95,7 @@ pub struct Programs {
 /// [`TrialError`]; there are no half trials.
 pub fn run(order: &TrialOrder, programs: &Programs, tell: &mut dyn FnMut(TrialEvent)) -> Result<TrialOutput, TrialError> {
     let private = order.wire == Wire::Private;
-    if private {
-        enter_private(&PrivateNetwork { mtu: order.mtu })?;
-        // On a loopback they fire without cause, and their answers are in no counter of the server's end.
-        set_tcp_recovery(TcpRecovery::WITHOUT_PROBES)?;
-    }
-    if !order.client_cores.is_empty() {
-        affinity::pin(&order.client_cores)?;
-    }
-    limits::raise_nofile()?;
-    // Slack is inherited by the threads of the load generator.
-    wirecost_probe::clock::set_timer_slack_ns(1)?;
+    settle_in(order)?;
     let wire_before = if private { Some((interface::Counters::read("lo")?, StackCounters::read()?)) } else { None };
 
     let capture = order.capture.as_deref().map(Capture::start).transpose()?;
@@ -151,20 +142,12 @@ pub fn run(order: &TrialOrder, programs: &Programs, tell: &mut dyn FnMut(TrialEv
     trial.probes(&server, &mut clients)?;
     let nagle = connected.nagle_connections + clients.nagle_connections()?;
 
-    let timing = &order.cell.timing;
-    let begin = Begin {
-        start_ns: now_ns() + LEAD_NS,
-        window_from_ns: timing.warmup.ns(),
-        window_to_ns: timing.warmup.ns() + timing.measure.ns(),
-        publish: trial.script.publish.clone(),
-        relay_rooms: trial.script.chat.as_ref().map(|chat| chat.rooms),
-        cut: cut(&order.cell),
-    };
+    let begin = begin(&order.cell, &trial.script);
     server.begin(begin.clone())?;
     clients.begin(&begin)?;
 
     let window = trial.window(&mut server, &mut clients, &begin)?;
-    let until_ns = begin.start_ns + begin.window_to_ns + timing.drain.ns();
+    let until_ns = begin.start_ns + begin.window_to_ns + order.cell.timing.drain.ns();
     while !clients.look()?.status.is_complete(order.cell.clients) && now_ns() < until_ns {
         trial.progress("drain", &mut server, &mut clients, &begin, None)?;
         sleep_until((now_ns() + 20_000_000).min(until_ns));
@@ -202,6 +185,33 @@ pub fn run(order: &TrialOrder, programs: &Programs, tell: &mut dyn FnMut(TrialEv
         publisher,
     }
     .output())
+}
+
+/// Goes into the network, to the cores and to the limits of the order. What is started from here on inherits all of it.
+fn settle_in(order: &TrialOrder) -> Result<(), TrialError> {
+    if order.wire == Wire::Private {
+        enter_private(&PrivateNetwork { mtu: order.mtu })?;
+        // On a loopback they fire without cause, and their answers are in no counter of the server's end.
+        set_tcp_recovery(TcpRecovery::WITHOUT_PROBES)?;
+    }
+    if !order.client_cores.is_empty() {
+        affinity::pin(&order.client_cores)?;
+    }
+    limits::raise_nofile()?;
+    wirecost_probe::clock::set_timer_slack_ns(1)?;
+    Ok(())
+}
+
+/// When the clock starts, soon, and what happens then.
+fn begin(cell: &Cell, script: &Script) -> Begin {
+    Begin {
+        start_ns: now_ns() + LEAD_NS,
+        window_from_ns: cell.timing.warmup.ns(),
+        window_to_ns: cell.timing.flow().ns(),
+        publish: script.publish.clone(),
+        relay_rooms: script.chat.as_ref().map(|chat| chat.rooms),
+        cut: cut(cell),
+    }
 }
 
 /// When connections are to be cut off, and how many.
