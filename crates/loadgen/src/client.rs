@@ -121,8 +121,6 @@ pub(crate) struct Context {
     pub number: u32,
     /// How many clients there are, over all shards.
     pub clients: u32,
-    /// When it is to connect, ns of the clock, if that has a time.
-    pub due_ns: Option<u64>,
     /// It was connected before.
     pub resume: Option<Resume>,
     /// Whether its messages come back.
@@ -226,48 +224,43 @@ impl Context {
     }
 }
 
-/// Lives one client's life. `connected` is told once, when the client is ready or has failed to become so.
+/// Lives one client's life, from `due_ns` of the clock if it was to begin then, which is past. `connected` is told once, when the client is ready or has failed to become so.
 ///
 /// Boxed, each transport's for itself: a task has room for the largest of all that it may become.
-pub(crate) async fn live(context: Context, connected: impl FnOnce(Result<(), String>)) {
+pub(crate) async fn live(context: Context, due_ns: Option<u64>, connected: impl FnOnce(Result<(), String>)) {
     if context.target.protocol == Protocol::Null {
-        return Box::pin(drive::<Null>(context, connected)).await;
+        return Box::pin(drive::<Null>(context, due_ns, connected)).await;
     }
     if context.target.foreign.is_some() {
         return match context.target.arm.transport {
             TransportKind::ShortPoll | TransportKind::LongPoll => {
-                Box::pin(drive::<foreign::poll::Poll>(context, connected)).await
+                Box::pin(drive::<foreign::poll::Poll>(context, due_ns, connected)).await
             }
             TransportKind::HttpStream | TransportKind::Sse => {
-                Box::pin(drive::<foreign::stream::Stream>(context, connected)).await
+                Box::pin(drive::<foreign::stream::Stream>(context, due_ns, connected)).await
             }
-            TransportKind::Websocket => Box::pin(drive::<foreign::frames::Frames>(context, connected)).await,
-            TransportKind::SocketIo => Box::pin(drive::<SocketIo>(context, connected)).await,
+            TransportKind::Websocket => Box::pin(drive::<foreign::frames::Frames>(context, due_ns, connected)).await,
+            TransportKind::SocketIo => Box::pin(drive::<SocketIo>(context, due_ns, connected)).await,
         };
     }
     match context.target.arm.transport {
-        TransportKind::ShortPoll => Box::pin(drive::<HttpSession<ShortPoll>>(context, connected)).await,
-        TransportKind::LongPoll => Box::pin(drive::<HttpSession<LongPoll>>(context, connected)).await,
-        TransportKind::HttpStream => Box::pin(drive::<HttpSession<HttpStream>>(context, connected)).await,
-        TransportKind::Sse => Box::pin(drive::<HttpSession<Sse>>(context, connected)).await,
-        TransportKind::Websocket => Box::pin(drive::<Websocket>(context, connected)).await,
-        TransportKind::SocketIo => Box::pin(drive::<SocketIo>(context, connected)).await,
+        TransportKind::ShortPoll => Box::pin(drive::<HttpSession<ShortPoll>>(context, due_ns, connected)).await,
+        TransportKind::LongPoll => Box::pin(drive::<HttpSession<LongPoll>>(context, due_ns, connected)).await,
+        TransportKind::HttpStream => Box::pin(drive::<HttpSession<HttpStream>>(context, due_ns, connected)).await,
+        TransportKind::Sse => Box::pin(drive::<HttpSession<Sse>>(context, due_ns, connected)).await,
+        TransportKind::Websocket => Box::pin(drive::<Websocket>(context, due_ns, connected)).await,
+        TransportKind::SocketIo => Box::pin(drive::<SocketIo>(context, due_ns, connected)).await,
     }
 }
 
-async fn drive<S: Connect>(context: Context, connected: impl FnOnce(Result<(), String>)) {
-    let begun_ns = context.due_ns.unwrap_or_else(now_ns);
+async fn drive<S: Connect>(context: Context, due_ns: Option<u64>, connected: impl FnOnce(Result<(), String>)) {
+    let begun_ns = due_ns.unwrap_or_else(now_ns);
     let shared = Rc::clone(&context.shared);
     let mut closing = shared.closing.listen();
     // What is done once is boxed, so that a client holds no room for it while it lives.
     let session = tokio::select! { biased;
         () = &mut closing => return connected(Err("it was to close before it was connected".into())),
-        session = Box::pin(async {
-            if let Some(due_ns) = context.due_ns {
-                context.pacer.until(due_ns).await;
-            }
-            S::connect(&context).await
-        }) => session,
+        session = Box::pin(S::connect(&context)) => session,
     };
     let session = match session {
         Ok(session) => session,

@@ -107,7 +107,6 @@ impl Publisher {
                             script: Rc::clone(&script),
                             number: number as u32,
                             clients: lanes,
-                            due_ns: None,
                             resume: None,
                             echo: false,
                             phase: 0.0,

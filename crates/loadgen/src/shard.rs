@@ -67,7 +67,6 @@ async fn clients(
             clients: plan.clients,
             resume: None,
             echo: plan.script.outstanding.is_some(),
-            due_ns: plan.connects_after(number).map(|after| begun_ns + after.as_nanos() as u64),
             phase: phases[number as usize],
             seed: plan.seed,
             pacer: pacer.clone(),
@@ -76,10 +75,18 @@ async fn clients(
             shared: Rc::clone(&shared),
         };
         let (ramp, connected) = (Arc::clone(&ramp), connected.clone());
+        let due_ns = plan.connects_after(number).map(|after| begun_ns + after.as_nanos() as u64);
+        let (turn, mut closing) = (due_ns.map(|due_ns| pacer.until(due_ns)), shared.closing.listen());
         lives.push(tokio::task::spawn_local(async move {
             // At a rate nobody waits for those before: a server that is slow to let them in would set the rate itself.
-            let place = if context.due_ns.is_none() { Some(ramp.acquire_owned().await) } else { None };
-            live(context, move |result| {
+            let place = match turn {
+                None => Some(ramp.acquire_owned().await),
+                Some(turn) => {
+                    tokio::select! { biased; () = &mut closing => {}, () = turn => {} }
+                    None
+                }
+            };
+            live(context, due_ns, move |result| {
                 drop(place);
                 let _ = connected.send(result);
             })

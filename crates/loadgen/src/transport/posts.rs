@@ -20,8 +20,9 @@ struct Posts {
     http: Http,
     echo: bool,
     waiting: VecDeque<Bytes>,
-    /// One POST under way, and those beside it: the bookkeeping of a set is a cost that most clients can do without.
-    one: Asker<Bytes>,
+    /// One POST under way, and those beside it: the bookkeeping of a set is a cost that most clients can do without. Made for the
+    /// first, because who only listens holds no room for it.
+    one: Option<Asker<Bytes>>,
     others: FuturesUnordered<Exchange>,
 }
 
@@ -35,22 +36,32 @@ impl Posts {
         let at_once = if self.echo { usize::MAX } else { 1 };
         while self.under_way() < at_once {
             let Some(message) = self.waiting.pop_front() else { return };
-            if !self.one.is_under_way() {
-                self.one.ask(message);
+            let (http, path) = (&self.http, if self.echo { "/echo" } else { "/messages" });
+            let one = self.one.get_or_insert_with(|| {
+                let http = http.clone();
+                Asker::new(move |message| {
+                    let http = http.clone();
+                    async move { http.post(path, &[], message).await }
+                })
+            });
+            if !one.is_under_way() {
+                one.ask(message);
                 continue;
             }
-            let (http, path) = (self.http.clone(), path(self.echo));
+            let http = http.clone();
             self.others.push(Box::pin(async move { http.post(path, &[], message).await }));
         }
     }
 
     fn under_way(&self) -> usize {
-        usize::from(self.one.is_under_way()) + self.others.len()
+        usize::from(self.one.as_ref().is_some_and(Asker::is_under_way)) + self.others.len()
     }
 
     /// Pending for ever while there is none.
     fn poll_answer(&mut self, context: &mut task::Context<'_>) -> Poll<Result<Answer, TransportError>> {
-        if let Poll::Ready(answer) = self.one.poll_answer(context) {
+        if let Some(one) = &mut self.one
+            && let Poll::Ready(answer) = one.poll_answer(context)
+        {
             return Poll::Ready(answer);
         }
         match self.others.is_empty() {
@@ -69,11 +80,6 @@ impl Posts {
             (_, status) => Err(TransportError::Unexpected(format!("status {status} to a POST"))),
         }
     }
-}
-
-/// Where messages are posted.
-fn path(echo: bool) -> &'static str {
-    if echo { "/echo" } else { "/messages" }
 }
 
 /// A session over HTTP: a downlink, if the client listens, and POSTs.
@@ -96,12 +102,7 @@ impl<D: Downlink> Connect for HttpSession<D> {
                 None
             }
         };
-        let (asked, echo) = (http.clone(), context.echo);
-        let one = Asker::new(move |message| {
-            let http = asked.clone();
-            async move { http.post(path(echo), &[], message).await }
-        });
-        let posts = Posts { http, echo, waiting: VecDeque::new(), one, others: FuturesUnordered::new() };
+        let posts = Posts { http, echo: context.echo, waiting: VecDeque::new(), one: None, others: FuturesUnordered::new() };
         Ok(HttpSession { down, posts })
     }
 
