@@ -25,8 +25,14 @@ pub fn share(clients: Range<u32>, n: u32, shares: u32) -> Range<u32> {
     border(n)..border(n + 1)
 }
 
-/// How long connecting may take without any client getting further.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long connecting may take without any client getting further, unless somebody says otherwise.
+pub const CONNECT_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often it is told how many are connected.
+const TELL_EVERY: Duration = Duration::from_millis(100);
+
+/// How many clients may be connecting at a time on each thread, likewise.
+pub const CONNECTING_AT_ONCE: u32 = 64;
 
 /// What clients there are to be.
 #[derive(Debug, Clone)]
@@ -39,6 +45,10 @@ pub struct FleetPlan {
     pub clients: u32,
     /// Which of them are in this process: all, `0..clients`, or a share.
     pub numbers: Range<u32>,
+    /// How many may be connecting at a time on each thread, where they have no rate.
+    pub connecting_at_once: u32,
+    /// How long connecting may take without any client getting further.
+    pub patience: Duration,
     /// How many of all of them begin to connect a second, each at its due time; as fast as they are let in if absent.
     pub connect: Option<Rate>,
     /// Threads to spread them over.
@@ -57,7 +67,18 @@ impl FleetPlan {
 
     /// All clients on one thread, from an address of the kernel's choice.
     pub fn on_one_thread(target: Target, script: Script, clients: u32, seed: u64) -> FleetPlan {
-        FleetPlan { target, script, clients, numbers: 0..clients, connect: None, shards: 1, sources: Vec::new(), seed }
+        FleetPlan {
+            target,
+            script,
+            clients,
+            numbers: 0..clients,
+            connecting_at_once: CONNECTING_AT_ONCE,
+            patience: CONNECT_PATIENCE,
+            connect: None,
+            shards: 1,
+            sources: Vec::new(),
+            seed,
+        }
     }
 }
 
@@ -78,7 +99,7 @@ pub enum FleetError {
         first: String,
     },
     /// Nothing happened for too long.
-    #[error("only {connected} of {clients} clients were connected, and none more within {} s", CONNECT_TIMEOUT.as_secs())]
+    #[error("only {connected} of {clients} clients were connected, and none more within {} s", CONNECT_PATIENCE.as_secs())]
     Stuck {
         /// How many were connected.
         connected: u32,
@@ -123,9 +144,7 @@ impl Fleet {
         }
         drop(results);
         let fleet = Fleet { shards, stage, clients };
-        // Of later clients nobody is connected for a while, and then one after another.
-        let pauses = [plan.numbers.start, 1].map(|number| plan.connects_after(number).unwrap_or_default());
-        match fleet.wait_until_connected(&connected, pauses, &mut progress) {
+        match fleet.wait_until_connected(&connected, plan, &mut progress) {
             Ok(()) => Ok(fleet),
             Err(error) => {
                 let _ = fleet.close();
@@ -137,17 +156,20 @@ impl Fleet {
     fn wait_until_connected(
         &self,
         results: &mpsc::Receiver<Connected>,
-        [first_pause, pause]: [Duration; 2],
+        plan: &FleetPlan,
         progress: &mut dyn FnMut(u32) -> bool,
     ) -> Result<(), FleetError> {
         let clients = self.clients;
         let (mut connected, mut failed, mut first) = (0, 0, String::new());
+        // At a rate, nobody of a later share is connected for a while, and then one after another.
+        let [first_pause, pause] = [plan.numbers.start, 1].map(|number| plan.connects_after(number).unwrap_or_default());
         let mut last_step = Instant::now() + first_pause;
         // At a rate the others would take their time to fail as well.
+        let mut told = Instant::now();
         while connected + failed < clients && (failed == 0 || pause.is_zero()) {
-            match results.recv_timeout(Duration::from_millis(100)) {
+            match results.recv_timeout(TELL_EVERY) {
                 Ok(result) => {
-                    last_step = Instant::now();
+                    last_step = last_step.max(Instant::now());
                     match result {
                         Ok(()) => connected += 1,
                         Err(error) => {
@@ -156,11 +178,14 @@ impl Fleet {
                         }
                     }
                 }
-                Err(RecvTimeoutError::Timeout) if !progress(connected) || last_step.elapsed() > CONNECT_TIMEOUT + pause => {
-                    return Err(FleetError::Stuck { connected, clients });
-                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if told.elapsed() >= TELL_EVERY {
+                told = Instant::now();
+                if !progress(connected) || last_step.elapsed() > plan.patience.saturating_add(pause) {
+                    return Err(FleetError::Stuck { connected, clients });
+                }
             }
         }
         if connected < clients {

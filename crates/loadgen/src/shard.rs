@@ -18,9 +18,6 @@ use crate::pacer::{Pacer, phases};
 use crate::status::Status;
 use crate::target::Target;
 
-/// Connections that a shard opens at the same time, where they have no rate.
-const CONNECTING_AT_ONCE: usize = 64;
-
 /// A client became ready, or could not.
 pub(crate) type Connected = Result<(), String>;
 
@@ -48,7 +45,7 @@ async fn clients(
     let pacer = Pacer::spawn()?;
     let socket_meter = Arc::new(Meter::default());
     let shared = Rc::new(Shared::new(Arc::clone(&status)));
-    let ramp = Arc::new(Semaphore::new(CONNECTING_AT_ONCE));
+    let ramp = Arc::new(Semaphore::new(plan.connecting_at_once as usize));
     let script = Rc::new(plan.script.clone());
     let sources = plan.sources.iter().copied().map(Some);
     let mut targets: Vec<Rc<Target>> = sources.map(|source| Rc::new(Target { source, ..plan.target.clone() })).collect();

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::accounting::Accounting;
 use crate::departures::Published;
 use crate::faults::{Faults, Injected};
-use crate::fleet::{ClientReport, FleetLook};
+use crate::fleet::{ClientReport, FleetCount, FleetLook};
 use crate::histogram::Histogram;
 use crate::ledger::Counters;
 use crate::pace::Pace;
@@ -216,6 +216,8 @@ pub struct FleetOrder {
     pub certificate_der: Option<Vec<u8>>,
     /// Local addresses to connect from, in turn; the kernel's choice if there are none.
     pub sources: Vec<IpAddr>,
+    /// How many may be connecting at a time on each thread, where they have no rate.
+    pub connecting_at_once: u32,
 }
 
 /// The trial's word to a process that has a share of its clients.
@@ -251,20 +253,17 @@ pub enum FleetEvent {
     },
     /// The clock starts when it was said to.
     Begun,
+    /// Clients could not be connected.
+    NotConnected {
+        /// How many, at least.
+        failed: u32,
+        /// Why the first could not.
+        first: String,
+    },
     /// How the clients are getting on.
-    Look {
-        /// What they show.
-        look: FleetLook,
-        /// CPU time so far of the thread that answers here, ns: it is no client.
-        watching_cpu_ns: u64,
-    },
-    /// What connections have carried so far, by the clients' books.
-    Counted {
-        /// The sum.
-        counters: Box<Counters>,
-        /// Every connection has ended.
-        is_quiet: bool,
-    },
+    Look(FleetLook),
+    /// What was used and carried so far.
+    Counted(Box<FleetCount>),
     /// What the clients know at the end.
     Closed(Box<ClientReport>),
     /// The end, without clients.

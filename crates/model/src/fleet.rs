@@ -9,7 +9,7 @@ use crate::accounting::{Accounting, Recovery};
 use crate::departures::Departures;
 use crate::glance::Counts;
 use crate::histogram::Histogram;
-use crate::ledger::Flow;
+use crate::ledger::{Counters, Flow};
 
 /// How a fleet is getting on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +65,35 @@ impl FleetLook {
         self.latencies.add(&other.latencies);
         self.first_error = self.first_error.take().or(other.first_error);
         self.strange = self.strange.take().or(other.strange);
+    }
+}
+
+/// What clients have used and carried so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FleetCount {
+    /// CPU time of their processes, ns.
+    pub cpu_ns: u64,
+    /// Of it, that of threads which do nothing but watch them, ns.
+    pub watching_cpu_ns: u64,
+    /// Resident memory of their processes, bytes.
+    pub rss_bytes: u64,
+    /// The part of it that no file stands behind, bytes.
+    pub anonymous_bytes: u64,
+    /// What their connections have carried, by the clients' books; zeros where the server counts.
+    pub counters: Counters,
+    /// Every connection has ended.
+    pub is_quiet: bool,
+}
+
+impl FleetCount {
+    /// Adds that of other clients of the same trial.
+    pub fn add(&mut self, other: &FleetCount) {
+        self.cpu_ns += other.cpu_ns;
+        self.watching_cpu_ns += other.watching_cpu_ns;
+        self.rss_bytes += other.rss_bytes;
+        self.anonymous_bytes += other.anonymous_bytes;
+        self.counters += other.counters;
+        self.is_quiet &= other.is_quiet;
     }
 }
 

@@ -23,8 +23,25 @@ fn middle(step: usize) -> u64 {
 }
 
 /// What was recorded up to some moment, by step.
+///
+/// It travels as those steps into which anything fell.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Vec<(usize, u64)>", from = "Vec<(usize, u64)>")]
 pub struct Counts(Vec<u64>);
+
+impl From<Counts> for Vec<(usize, u64)> {
+    fn from(Counts(counts): Counts) -> Self {
+        counts.into_iter().enumerate().filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+impl From<Vec<(usize, u64)>> for Counts {
+    fn from(seen: Vec<(usize, u64)>) -> Counts {
+        let mut counts = vec![0; COUNTERS];
+        seen.into_iter().for_each(|(step, count)| counts.get_mut(step).into_iter().for_each(|counter| *counter += count));
+        Counts(counts)
+    }
+}
 
 impl Counts {
     /// Those of other clients too.
@@ -76,5 +93,16 @@ mod tests {
             assert!(found.abs_diff(ns) <= ns / 64 + 1, "{ns} was found as {found}");
         }
         assert_eq!(step(u64::MAX), COUNTERS - 1);
+    }
+
+    #[test]
+    fn what_travels_arrives() {
+        let mut counts = vec![0; COUNTERS];
+        (counts[0], counts[77], counts[COUNTERS - 1]) = (3, 1, u64::MAX);
+        let counts = Counts(counts);
+        let text = serde_json::to_string(&counts).unwrap();
+        assert_eq!(text, format!("[[0,3],[77,1],[{},{}]]", COUNTERS - 1, u64::MAX));
+        assert_eq!(serde_json::from_str::<Counts>(&text).unwrap(), counts);
+        assert_eq!(serde_json::from_str::<Counts>("[[1000000,1]]").unwrap().total(), 0);
     }
 }

@@ -47,7 +47,7 @@ pub use accounting::{Accounting, Recovery, StreamCheck, Verdict as StreamVerdict
 pub use departures::{DepartureSummary, DepartureWatch, Departures, Published};
 pub use envelope::Envelope;
 pub use faults::{Faults, Injected};
-pub use fleet::{ClientReport, FleetLook, FleetStatus};
+pub use fleet::{ClientReport, FleetCount, FleetLook, FleetStatus};
 pub use histogram::Histogram;
 pub use ledger::{Direction, Layer, Ledger, Phase};
 pub use machine::Machine;

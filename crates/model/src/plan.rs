@@ -144,15 +144,18 @@ impl Cell {
         u64::from(self.clients) * self.connections_each()
     }
 
-    /// The same of one of them. Over HTTP what a client sends goes beside what it listens to; echoes go beside one another.
+    /// The same of one of them. Over HTTP what a client sends goes beside what it listens to; echoes go beside one another; and where
+    /// each request has a connection of its own, those before it may not have come to their end.
     pub fn connections_each(&self) -> u64 {
+        let requests = if self.config.keep_alive { 1 } else { 3 };
         match (self.config.transport, &self.workload) {
             (TransportKind::Websocket, _) => 1,
-            // A POST beside a poll, or a WebSocket beside the polling that it takes the place of.
+            // A POST beside a poll, and a WebSocket beside the polling that it takes the place of.
+            (TransportKind::SocketIo, _) if self.config.via.contains(&Via::Websocket) => self.config.via.len() as u64 * 2 - 1,
             (TransportKind::SocketIo, _) => 2,
-            (_, Workload::Echo(echo)) => u64::from(echo.outstanding.max(1)),
-            (_, Workload::Duplex(_) | Workload::Chat(_)) => 2,
-            (_, Workload::Push(_) | Workload::Upload(_) | Workload::Reconnect(_) | Workload::Idle(_)) => 1,
+            (_, Workload::Echo(echo)) => requests * u64::from(echo.outstanding.max(1)),
+            (_, Workload::Duplex(_) | Workload::Chat(_)) => requests + 1,
+            (_, Workload::Push(_) | Workload::Upload(_) | Workload::Reconnect(_) | Workload::Idle(_)) => requests,
         }
     }
 

@@ -4,12 +4,11 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use wirecost_probe::process::{self, Signal};
 
-use crate::child;
+use crate::child::{self, Lines};
 
 /// The kernel's buffer, MiB: large enough for a burst that the program cannot follow.
 const BUFFER_MIB: &str = "64";
@@ -27,7 +26,7 @@ const HAND_OVER: Duration = Duration::from_millis(600);
 /// A running capture of the loopback interface.
 pub(crate) struct Capture {
     child: Child,
-    said: Receiver<String>,
+    said: Lines,
 }
 
 impl Capture {
@@ -42,7 +41,7 @@ impl Capture {
                 "dumpcap cannot be started ({error}); install tshark or wireshark, or leave --capture out"
             ))
         })?;
-        let said = child::lines(child.stderr.take().ok_or_else(|| std::io::Error::other("no pipe to dumpcap"))?);
+        let said = Lines::of(child.stderr.take().ok_or_else(|| std::io::Error::other("no pipe to dumpcap"))?);
         let mut capture = Capture { child, said };
         capture.until("File:")?;
         Ok(capture)
@@ -51,7 +50,7 @@ impl Capture {
     fn until(&mut self, mark: &str) -> std::io::Result<String> {
         let mut last = String::new();
         loop {
-            match self.said.recv_timeout(PATIENCE) {
+            match self.said.next(PATIENCE) {
                 Ok(line) if line.contains(mark) => return Ok(line),
                 Ok(line) => last = line,
                 Err(_) => return Err(std::io::Error::other(format!("dumpcap did not get to `{mark}`: {last}"))),

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ExitStatus};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -41,11 +41,29 @@ fn each_line(output: impl Read, most_bytes: u64, mut take: impl FnMut(String) ->
     }
 }
 
-/// The lines of an output, as a thread reads them; disconnected at its end.
-pub(crate) fn lines(output: impl Read + Send + 'static) -> Receiver<String> {
-    let (send, lines) = mpsc::channel();
-    std::thread::spawn(move || each_line(output, MESSAGE_BYTES, |line| send.send(line).is_ok()));
-    lines
+/// The lines of an output, as a thread reads them.
+pub(crate) struct Lines {
+    lines: Receiver<String>,
+    reader: JoinHandle<()>,
+}
+
+impl Lines {
+    /// Listens to this output.
+    pub fn of(output: impl Read + Send + 'static) -> Lines {
+        let (send, lines) = mpsc::channel();
+        let reader = std::thread::spawn(move || each_line(output, MESSAGE_BYTES, |line| send.send(line).is_ok()));
+        Lines { lines, reader }
+    }
+
+    /// The next, if it comes within `patience`; disconnected at the end of the output.
+    pub fn next(&self, patience: Duration) -> Result<String, RecvTimeoutError> {
+        self.lines.recv_timeout(patience)
+    }
+
+    /// CPU time that reading has taken, ns; of an output that has ended it is not known any more, and nobody's concern.
+    pub fn cpu_ns(&self) -> u64 {
+        wirecost_probe::process::thread_cpu_ns(&self.reader).unwrap_or(0)
+    }
 }
 
 /// The latest lines of outputs, however long they go on. Lines are those for people.
@@ -139,7 +157,8 @@ mod tests {
 
     #[test]
     fn whatever_a_process_says_comes_in_lines_and_the_last_are_kept() {
-        let said: Vec<String> = lines(&b"one\n\xFFtwo\r\n\nno end"[..]).into_iter().collect();
+        let lines = Lines::of(&b"one\n\xFFtwo\r\n\nno end"[..]);
+        let said: Vec<String> = std::iter::from_fn(|| lines.next(PIPES_WITHIN).ok()).collect();
         assert_eq!(said, ["one", "\u{FFFD}two", "", "no end"]);
         let long = "x".repeat(1000);
         let many: String = (0..100).map(|n| format!("line {n}\n")).collect::<String>() + &long;

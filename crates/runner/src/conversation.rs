@@ -4,14 +4,14 @@
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::{Child, ChildStdin, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wirecost_probe::process;
 
-use crate::child::{self, Words};
+use crate::child::{self, Lines, Words};
 
 /// How long a process may take to answer.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -64,7 +64,7 @@ pub(crate) struct Conversation {
     who: &'static str,
     child: Child,
     commands: Option<ChildStdin>,
-    events: Receiver<String>,
+    events: Lines,
     words: Words,
 }
 
@@ -79,12 +79,17 @@ impl Conversation {
         let events = child.stdout.take().ok_or_else(|| start(std::io::Error::other("no pipe to it")))?;
         let words = Words::of(child.stderr.take(), None);
         let commands = child.stdin.take();
-        Ok(Conversation { who, child, commands, events: child::lines(events), words })
+        Ok(Conversation { who, child, commands, events: Lines::of(events), words })
     }
 
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// CPU time that listening to it has taken, ns.
+    pub fn listening_cpu_ns(&self) -> u64 {
+        self.events.cpu_ns()
     }
 
     /// Whether it still runs.
@@ -122,7 +127,7 @@ impl Conversation {
 
     /// What it says next. `None` if it says nothing within `patience`, but is there.
     pub fn listen<T: DeserializeOwned>(&mut self, patience: Duration) -> Result<Option<T>, ConversationError> {
-        match self.events.recv_timeout(patience) {
+        match self.events.next(patience) {
             Ok(line) => serde_json::from_str(&line)
                 .map(Some)
                 .map_err(|error| ConversationError::Confused { who: self.who, text: format!("{error} in {line:.200}") }),

@@ -7,10 +7,7 @@ use wirecost_model::scenario::Wire;
 use wirecost_model::{Cell, Plan};
 use wirecost_probe::{affinity, limits, namespace};
 
-use crate::clients::{SPARE_DESCRIPTORS, processes};
-
-/// Processes of the load generator that a trial may have.
-const MOST_PROCESSES: u32 = 64;
+use crate::clients::processes;
 
 /// What the machine allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,9 +31,6 @@ pub struct Ground {
 pub fn check(plan: &Plan, scenario_dir: &Path) -> Result<Ground, Vec<String>> {
     let scenario_dir = if scenario_dir.as_os_str().is_empty() { Path::new(".") } else { scenario_dir };
     let mut obstacles = targets(plan, scenario_dir);
-    if let Ok((_, hard)) = limits::nofile() {
-        obstacles.extend(descriptors(&plan.extremes(), hard));
-    }
     let support = match plan.wire {
         Wire::Host => None,
         Wire::Auto | Wire::Private => Some(namespace::private_support()),
@@ -51,6 +45,9 @@ pub fn check(plan: &Plan, scenario_dir: &Path) -> Result<Ground, Vec<String>> {
         (_, None) => (Wire::Host, None),
     };
     let (server_cores, client_cores) = divide(&affinity::available_cores());
+    if let Ok((_, hard)) = limits::nofile() {
+        obstacles.extend(descriptors(&plan.extremes(), hard, client_cores.len()));
+    }
     if obstacles.is_empty() {
         Ok(Ground { wire, not_private, server_cores, client_cores, scenario_dir: scenario_dir.to_path_buf() })
     } else {
@@ -95,26 +92,23 @@ fn is_there(program: &str, dir: &Path) -> bool {
     std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
-/// More clients than files, once for the reference server and once for targets. The reference server inherits the limit and is one
-/// process, which has as many open as all clients have; what a target may have is its own business, and clients of one are in as many
-/// processes as they need.
-fn descriptors(cells: &[Cell], files: u64) -> Vec<String> {
-    let most_processes = |cell: &Cell| if cell.config.target.is_some() { MOST_PROCESSES } else { 1 };
-    let fits = |cell: &Cell| processes(cell, files).is_some_and(|count| count <= most_processes(cell));
-    let worst_of = |most: u32| {
-        let too_many = cells.iter().filter(|cell| most_processes(cell) == most && !fits(cell));
-        let cell = too_many.max_by_key(|cell| cell.connections())?;
+/// More clients than files, once for the reference server and once for targets, of which there may be more clients.
+fn descriptors(cells: &[Cell], files: u64, cores: usize) -> Vec<String> {
+    let worst_of = |target: bool| {
+        let cells = cells.iter().filter(|cell| cell.config.target.is_some() == target);
+        let (cell, most) = cells
+            .filter_map(|cell| Some((cell, processes(cell, files, cores).err()?)))
+            .max_by_key(|(cell, _)| cell.connections())?;
         Some(format!(
-            "{} clients of `{}` need {} file descriptors in {}, and the limit is {files}; \
-             ask for at most {} clients, or raise the limit (`ulimit -Hn`, LimitNOFILE=)",
+            "{} clients of `{}` have {} connections, each a file descriptor, and the limit is {files}{}; \
+             ask for at most {most} clients, or raise the limit (`ulimit -Hn`, LimitNOFILE=)",
             cell.clients,
             cell.config.name,
-            cell.connections().div_ceil(u64::from(most)) + SPARE_DESCRIPTORS,
-            if most > 1 { format!("each of {most} processes") } else { "one process".into() },
-            files.saturating_sub(SPARE_DESCRIPTORS) / cell.connections_each() * u64::from(most)
+            cell.connections(),
+            if target { " in each of the load generator's processes" } else { ", at either end" },
         ))
     };
-    [1, MOST_PROCESSES].into_iter().filter_map(worst_of).collect()
+    [false, true].into_iter().filter_map(worst_of).collect()
 }
 
 /// The last core for the server, which has one thread for everything, and the others for the load generator;
@@ -142,13 +136,14 @@ mod tests {
         let yaml = "name: a\nquestion: b\nworkload: { idle: {} }\nclients: 4000000\narms: [sse]\nwire: host\n";
         let loaded = wirecost_model::scenario::load(yaml).unwrap();
         let obstacles = check(&Plan::new(&loaded, Some(1), None), Path::new(".")).unwrap_err();
-        assert!(obstacles[0].contains("4000064 file descriptors"), "{obstacles:?}");
+        assert!(obstacles[0].contains("4000000 connections, each a file descriptor"), "{obstacles:?}");
         let (_, hard) = limits::nofile().unwrap();
+        let cores = divide(&affinity::available_cores()).1.len().max(1) as u64;
         // A client that listens and sends has two connections over HTTP.
         let both_ways = yaml.replace("idle: {}", "duplex: { down: 1/s, up: 1/s }");
         let loaded = wirecost_model::scenario::load(&both_ways).unwrap();
         let obstacles = check(&Plan::new(&loaded, Some(1), None), Path::new(".")).unwrap_err();
-        assert!(obstacles[0].contains(&format!("at most {} clients", (hard - 64) / 2)), "{obstacles:?}");
+        assert!(obstacles[0].contains(&format!("at most {} clients", (hard - 64 - 8 * cores) / 2)), "{obstacles:?}");
     }
 
     #[test]
@@ -156,14 +151,12 @@ mod tests {
         let yaml = "name: a\nquestion: b\nworkload: { idle: {} }\nclients: 5000\nwire: host\n\
             arms: [sse, { sse: { name: other, target: { url: \"http://127.0.0.1:9\", dialect: sse } } }]\n";
         let cells = Plan::new(&wirecost_model::scenario::load(yaml).unwrap(), Some(1), None).cells;
-        let refused = |files| descriptors(&cells, files);
-        assert_eq!((refused(5064).len(), refused(5063).len(), refused(64 + 79).len()), (0, 1, 1));
-        let [ours, theirs] = refused(64 + 78).try_into().unwrap();
-        assert!(
-            ours.contains("`sse` need 5064 file descriptors in one process") && ours.contains("at most 78 clients"),
-            "{ours}"
-        );
-        assert!(theirs.contains("143 file descriptors in each of 64 processes") && theirs.contains("at most 4992"), "{theirs}");
+        let refused = |files| descriptors(&cells, files, 1);
+        // As many as the one needs, and as the other in 64 processes.
+        assert_eq!([5072, 5071, 256, 144].map(|files| refused(files).len()), [0, 1, 1, 2]);
+        let [ours, theirs] = refused(144).try_into().unwrap();
+        assert!(ours.contains("`sse` have 5000 connections") && ours.contains("at most 72 clients"), "{ours}");
+        assert!(theirs.contains("in each of the load generator's processes") && theirs.contains("at most 1872"), "{theirs}");
     }
 
     #[test]
@@ -173,7 +166,7 @@ mod tests {
         let loaded = wirecost_model::scenario::load(yaml).unwrap();
         let obstacles = check(&Plan::new(&loaded, None, None), Path::new(".")).unwrap_err();
         assert!(
-            obstacles.iter().any(|text| text.contains("4000000 clients") && text.contains("file descriptors")),
+            obstacles.iter().any(|text| text.contains("4000000 clients") && text.contains("file descriptor")),
             "{obstacles:?}"
         );
     }

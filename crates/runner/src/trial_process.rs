@@ -4,18 +4,18 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use wirecost_model::control::{TrialEvent, TrialOrder};
 use wirecost_probe::process;
 
-use crate::child;
+use crate::child::{self, Lines};
 
 /// A trial under way. Dropping it ends the process; its server dies with it.
 pub(crate) struct TrialProcess {
     child: Child,
-    events: Receiver<String>,
+    events: Lines,
 }
 
 impl TrialProcess {
@@ -31,7 +31,7 @@ impl TrialProcess {
             stdin.write_all(&order)?;
         }
         let stdout = child.stdout.take().ok_or_else(|| std::io::Error::other("no pipe to the trial"))?;
-        let events = child::lines(stdout);
+        let events = Lines::of(stdout);
         Ok(TrialProcess { child, events })
     }
 
@@ -42,7 +42,7 @@ impl TrialProcess {
 
     /// The next event, `None` if there was none within `patience`.
     pub fn event(&mut self, patience: Duration) -> Option<TrialEvent> {
-        match self.events.recv_timeout(patience) {
+        match self.events.next(patience) {
             Ok(line) => Some(serde_json::from_str(&line).unwrap_or_else(|error| TrialEvent::Failed {
                 server_died: false,
                 message: format!("the trial process said something unexpected ({error}): {line:.200}"),

@@ -2,15 +2,16 @@
 //! than one, is the trial's business.
 
 use std::io::BufRead;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use wirecost_loadgen::Fleet;
-use wirecost_loadgen::books::Books;
+use wirecost_loadgen::fleet::FleetError;
+use wirecost_loadgen::{Fleet, FleetPlan};
+use wirecost_model::FleetCount;
 use wirecost_model::control::{FleetCommand, FleetEvent, FleetOrder};
-use wirecost_probe::clock::thread_cpu_ns;
 use wirecost_probe::{affinity, limits, sockets};
 
-use super::{CLOSE_WITHIN, books, plan};
+use super::{CLOSE_WITHIN, books, count, plan};
 
 /// Why a share has ended before its time.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +21,7 @@ pub enum FleetFault {
     Machine(#[from] std::io::Error),
     /// Clients could not be connected.
     #[error("{0}")]
-    Clients(#[from] wirecost_loadgen::fleet::FleetError),
+    Clients(#[from] FleetError),
     /// What came is no order or no command, or not its turn.
     #[error("no command: {0}")]
     Command(String),
@@ -37,40 +38,40 @@ pub fn run(mut lines: impl BufRead, tell: &mut dyn FnMut(FleetEvent)) -> Result<
     }
     limits::raise_nofile()?;
     let books = books(&order.cell)?;
-    let plan = plan(&order, books.clone());
+    // Whether anybody gets further, whoever sees all shares knows.
+    let plan = FleetPlan { patience: Duration::MAX, ..plan(&order, books.clone()) };
     tell(FleetEvent::Started);
     let mut fleet: Option<Fleet> = None;
     let out_of_turn = |command: &FleetCommand| FleetFault::Command(format!("{command:?} is out of turn"));
     while let Some(command) = next(&mut lines)? {
         match (&command, &fleet) {
             (FleetCommand::Connect, None) => {
-                let connected = Fleet::connect(&plan, |connected| {
+                let connecting = Fleet::connect(&plan, |connected| {
                     tell(FleetEvent::Connecting(connected));
                     true
-                })?;
-                fleet = Some(connected);
-                tell(FleetEvent::Connected { nagle_connections: sockets::nagle_connections()? });
+                });
+                match connecting {
+                    Ok(connected) => {
+                        fleet = Some(connected);
+                        tell(FleetEvent::Connected { nagle_connections: sockets::nagle_connections()? });
+                    }
+                    Err(FleetError::Connect { failed, first, .. }) => tell(FleetEvent::NotConnected { failed, first }),
+                    Err(other) => return Err(other.into()),
+                }
             }
             (FleetCommand::Begin(begin), Some(fleet)) => {
                 fleet.begin(begin.clone());
                 tell(FleetEvent::Begun);
             }
-            (FleetCommand::Look, fleet) => {
-                let look = fleet.as_ref().map(Fleet::look).unwrap_or_default();
-                tell(FleetEvent::Look { look, watching_cpu_ns: thread_cpu_ns() });
-            }
-            (FleetCommand::Count, _) => {
-                let counters = books.as_ref().map(Books::reading).unwrap_or_default();
-                let is_quiet = books.as_ref().is_none_or(Books::is_quiet);
-                tell(FleetEvent::Counted { counters: Box::new(counters), is_quiet });
-            }
+            (FleetCommand::Look, fleet) => tell(FleetEvent::Look(fleet.as_ref().map(Fleet::look).unwrap_or_default())),
+            (FleetCommand::Count, _) => tell(FleetEvent::Counted(Box::new(count(books.as_ref())?))),
             (FleetCommand::Close, Some(_)) => {
                 let report = fleet.take().map(Fleet::close).unwrap_or_default();
                 tell(FleetEvent::Closed(Box::new(report)));
             }
             (FleetCommand::Finish, None) => {
                 let counters = books.as_ref().map(|books| books.finish(CLOSE_WITHIN)).unwrap_or_default();
-                tell(FleetEvent::Counted { counters: Box::new(counters), is_quiet: true });
+                tell(FleetEvent::Counted(Box::new(FleetCount { counters, ..count(None)? })));
             }
             _ => return Err(out_of_turn(&command)),
         }

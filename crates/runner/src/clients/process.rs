@@ -4,42 +4,43 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use wirecost_model::control::{Begin, FleetCommand, FleetEvent, FleetOrder};
-use wirecost_model::ledger::Counters;
-use wirecost_model::{ClientReport, FleetLook};
-use wirecost_probe::process::{self, Memory};
+use wirecost_loadgen::fleet::FleetError;
+use wirecost_model::control::{FleetCommand, FleetEvent, FleetOrder};
+use wirecost_model::{ClientReport, FleetCount, FleetLook};
+use wirecost_probe::process;
 
 use super::ClientsFault;
-use crate::conversation::{ANSWER_WITHIN, Conversation, ConversationError};
+use crate::conversation::{ANSWER_WITHIN, Conversation};
 
 /// A running share.
 pub(crate) struct FleetProcess {
     process: Conversation,
+    clients: u32,
     /// Clients connected, while they connect.
     pub connected: u32,
     /// All are; then, how many connections have Nagle's algorithm on.
     pub nagle_connections: Option<u64>,
-    /// CPU time so far of the thread that answers, when it last did, ns.
-    pub watching_cpu_ns: u64,
-}
-
-/// What connections have carried.
-pub(crate) struct Counted {
-    pub counters: Counters,
-    /// Every connection has ended.
-    pub is_quiet: bool,
 }
 
 impl FleetProcess {
-    /// Starts it with its order, and waits until it is ready to connect. It dies with this process.
+    /// Starts it with its order; [`FleetProcess::started`] returns when it is ready to connect. It dies with this process.
     pub fn start(command: &[OsString], order: &FleetOrder) -> Result<FleetProcess, ClientsFault> {
         let mut process = Conversation::start("a process of the load generator", command)?;
         process.tell(order)?;
-        let mut fleet = FleetProcess { process, connected: 0, nagle_connections: None, watching_cpu_ns: 0 };
-        match fleet.hear("start")? {
-            FleetEvent::Started => Ok(fleet),
-            other => Err(fleet.process.confused(other, "word that it has started").into()),
+        Ok(FleetProcess { process, clients: order.numbers.len() as u32, connected: 0, nagle_connections: None })
+    }
+
+    /// Returns when it is ready to connect.
+    pub fn started(&mut self) -> Result<(), ClientsFault> {
+        match self.hear("start")? {
+            FleetEvent::Started => Ok(()),
+            other => Err(self.process.confused(other, "word that it has started").into()),
         }
+    }
+
+    /// Tells it to do something. Tell all before one is heard: then they do it at the same time.
+    pub fn tell(&mut self, command: &FleetCommand) -> Result<(), ClientsFault> {
+        Ok(self.process.tell(command)?)
     }
 
     fn hear(&mut self, what: &'static str) -> Result<FleetEvent, ClientsFault> {
@@ -49,29 +50,23 @@ impl FleetProcess {
         }
     }
 
-    /// Lets it connect its clients; [`FleetProcess::connecting`] tells how that goes.
-    pub fn connect(&mut self) -> Result<(), ConversationError> {
-        self.process.tell(&FleetCommand::Connect)
-    }
-
-    /// Hears how it gets on, for so long at most, and then knows how many clients are connected.
-    pub fn connecting(&mut self, patience: Duration) -> Result<(), ClientsFault> {
+    /// Hears how it gets on with [`FleetCommand::Connect`], for so long at most, and then knows how many clients are connected. An
+    /// error counts those that could not be of `clients` in all.
+    pub fn connecting(&mut self, patience: Duration, clients: u32) -> Result<(), ClientsFault> {
         match self.process.listen(patience)? {
             Some(FleetEvent::Connecting(connected)) => self.connected = connected,
-            Some(FleetEvent::Connected { nagle_connections }) => self.nagle_connections = Some(nagle_connections),
-            Some(FleetEvent::Failed(text)) => return Err(ClientsFault::Share(text)),
+            Some(FleetEvent::Connected { nagle_connections }) => {
+                (self.connected, self.nagle_connections) = (self.clients, Some(nagle_connections));
+            }
+            Some(FleetEvent::NotConnected { failed, first }) => return Err(FleetError::Connect { failed, clients, first }.into()),
+            Some(FleetEvent::Failed(text)) => return Err(ClientsFault::Failed(text)),
             Some(other) => return Err(self.process.confused(other, "how it gets on").into()),
             None => {}
         }
         Ok(())
     }
 
-    /// Starts the clock of its clients; [`FleetProcess::begun`] returns when it has.
-    pub fn begin(&mut self, begin: Begin) -> Result<(), ConversationError> {
-        self.process.tell(&FleetCommand::Begin(begin))
-    }
-
-    /// Returns when it knows when to begin.
+    /// The answer to [`FleetCommand::Begin`].
     pub fn begun(&mut self) -> Result<(), ClientsFault> {
         match self.hear("say that it has begun")? {
             FleetEvent::Begun => Ok(()),
@@ -79,28 +74,27 @@ impl FleetProcess {
         }
     }
 
-    /// How its clients are getting on.
+    /// The answer to [`FleetCommand::Look`].
     pub fn look(&mut self) -> Result<FleetLook, ClientsFault> {
-        self.process.tell(&FleetCommand::Look)?;
         match self.hear("answer")? {
-            FleetEvent::Look { look, watching_cpu_ns } => {
-                self.watching_cpu_ns = watching_cpu_ns;
-                Ok(look)
-            }
+            FleetEvent::Look(look) => Ok(look),
             other => Err(self.process.confused(other, "a look").into()),
         }
     }
 
-    /// What its connections have carried so far.
-    pub fn count(&mut self) -> Result<Counted, ClientsFault> {
-        self.counted(&FleetCommand::Count)
+    /// The answer to [`FleetCommand::Count`] or [`FleetCommand::Finish`].
+    pub fn counted(&mut self) -> Result<FleetCount, ClientsFault> {
+        match self.hear("count")? {
+            FleetEvent::Counted(count) => Ok(*count),
+            other => Err(self.process.confused(other, "counters").into()),
+        }
     }
 
-    fn counted(&mut self, command: &FleetCommand) -> Result<Counted, ClientsFault> {
-        self.process.tell(command)?;
-        match self.hear("count")? {
-            FleetEvent::Counted { counters, is_quiet } => Ok(Counted { counters: *counters, is_quiet }),
-            other => Err(self.process.confused(other, "counters").into()),
+    /// The answer to [`FleetCommand::Close`].
+    pub fn closed(&mut self) -> Result<ClientReport, ClientsFault> {
+        match self.hear("close its clients")? {
+            FleetEvent::Closed(report) => Ok(*report),
+            other => Err(self.process.confused(other, "a report").into()),
         }
     }
 
@@ -109,28 +103,13 @@ impl FleetProcess {
         process::cpu_ns(Some(self.process.id())).map_err(|_| self.process.died().into())
     }
 
-    /// Memory now.
-    pub fn memory(&mut self) -> Result<Memory, ClientsFault> {
-        Memory::of(self.process.id()).map_err(|_| self.process.died().into())
+    /// CPU time that listening to it has taken in this process, ns.
+    pub fn listening_cpu_ns(&self) -> u64 {
+        self.process.listening_cpu_ns()
     }
 
-    /// Lets it close its clients; [`FleetProcess::closed`] says what they know.
-    pub fn close(&mut self) -> Result<(), ConversationError> {
-        self.process.tell(&FleetCommand::Close)
-    }
-
-    /// What its clients know at the end.
-    pub fn closed(&mut self) -> Result<ClientReport, ClientsFault> {
-        match self.hear("close its clients")? {
-            FleetEvent::Closed(report) => Ok(*report),
-            other => Err(self.process.confused(other, "a report").into()),
-        }
-    }
-
-    /// Ends what is left of its connections, and it. The last word on what they have carried.
-    pub fn finish(mut self) -> Result<Counters, ClientsFault> {
-        let last = self.counted(&FleetCommand::Finish)?.counters;
+    /// Waits for the end of it, when it has nothing left to do.
+    pub fn end(self) {
         self.process.end();
-        Ok(last)
     }
 }

@@ -6,6 +6,7 @@ mod sum;
 
 use std::ffi::OsString;
 
+use wirecost_loadgen::fleet::CONNECTING_AT_ONCE;
 use wirecost_loadgen::workload::Script;
 use wirecost_model::Cell;
 use wirecost_model::control::{Begin, Cut, FleetOrder, Progress, TrialEvent, TrialOrder, TrialOutput};
@@ -75,7 +76,11 @@ pub enum TrialError {
 impl TrialError {
     /// Whether it was the server that failed, or could not be reached.
     pub fn server_died(&self) -> bool {
-        matches!(self, TrialError::Server(_) | TrialError::Clients(_) | TrialError::Barrier { .. } | TrialError::Probes { .. })
+        match self {
+            TrialError::Server(_) | TrialError::Barrier { .. } | TrialError::Probes { .. } => true,
+            TrialError::Clients(fault) => fault.may_be_the_servers(),
+            TrialError::Network(_) | TrialError::Sources(_) | TrialError::Probe(_) => false,
+        }
     }
 }
 
@@ -117,15 +122,16 @@ pub fn run(order: &TrialOrder, programs: &Programs, tell: &mut dyn FnMut(TrialEv
         address: server.address(),
         certificate_der: server.certificate_der(),
         sources: sources(server.address().ip(), order.cell.connections()).map_err(TrialError::Sources)?,
+        connecting_at_once: CONNECTING_AT_ONCE,
     };
-    let mut clients = Clients::start(&fleet, &programs.fleet)?;
+    let mut clients = Clients::start(fleet.clone(), &programs.fleet)?;
     let mut trial = Running {
         order,
         script: clients::script(&order.cell, order.spec.seed),
         tell,
         started_ns: now_ns(),
         series: Vec::new(),
-        client_cpu_base_ns: clients.cpu_ns()?[0],
+        client_cpu_base_ns: clients.cpu_ns()?,
         latencies: Default::default(),
     };
     let started_utc = utc_now();
@@ -133,11 +139,11 @@ pub fn run(order: &TrialOrder, programs: &Programs, tell: &mut dyn FnMut(TrialEv
     let mut carried = vec![carried(private)?];
     let before = server.read()?;
     let machine_before = MachineState::read()?;
-    let client_before = clients.memory()?;
+    let client_before = clients.count()?;
     server.connect_publisher(|books| clients::target(&fleet, Some(books)), &trial.script, order.spec.seed)?;
     trial.connect(&mut server, &mut clients)?;
     trial.barrier(&mut server, &mut clients)?;
-    let connected = trial.read(&mut server, &mut clients)?;
+    let (connected, _) = trial.read(&mut server, &mut clients)?;
     carried.push(self::carried(private)?);
     trial.probes(&server, &mut clients)?;
     let nagle = connected.nagle_connections + clients.nagle_connections()?;
@@ -149,10 +155,10 @@ pub fn run(order: &TrialOrder, programs: &Programs, tell: &mut dyn FnMut(TrialEv
     let window = trial.window(&mut server, &mut clients, &begin)?;
     let until_ns = begin.start_ns + begin.window_to_ns + order.cell.timing.drain.ns();
     while !clients.look()?.status.is_complete(order.cell.clients) && now_ns() < until_ns {
-        trial.progress("drain", &mut server, &mut clients, &begin, None)?;
+        trial.progress("drain", &mut server, &mut clients, &begin)?;
         sleep_until((now_ns() + 20_000_000).min(until_ns));
     }
-    let drained = trial.read(&mut server, &mut clients)?;
+    let (drained, _) = trial.read(&mut server, &mut clients)?;
     carried.extend([window.carried[0], window.carried[1], self::carried(private)?]);
     let closing = Progress { phase: "close".into(), ..trial.state(&mut clients, &begin)? };
     (trial.tell)(TrialEvent::Progress(closing));

@@ -2,15 +2,14 @@
 //! before and after is in `trial`; what the readings say is in `sum`.
 
 use wirecost_loadgen::workload::Script;
-use wirecost_model::FleetLook;
 use wirecost_model::control::{Begin, Progress, Reading, SeriesPoint, TrialEvent, TrialOrder};
 use wirecost_model::glance::Counts;
 use wirecost_model::scenario::Wire;
 use wirecost_model::transport::{Initiative, TransportKind};
+use wirecost_model::{FleetCount, FleetLook};
 use wirecost_probe::clock::{now_ns, sleep_until};
 use wirecost_probe::interface;
 use wirecost_probe::machine_state::MachineState;
-use wirecost_probe::process::Memory;
 
 use super::{TrialError, carried};
 use crate::clients::Clients;
@@ -53,8 +52,8 @@ pub(super) struct Window {
     pub(super) client_cpu_ns: u64,
     /// Of what the clients do not do: this thread, which watches, and the publisher of a server that is not ours.
     pub(super) beside_cpu_ns: u64,
-    pub(super) client_from: Memory,
-    pub(super) client_to: Memory,
+    pub(super) client_from: FleetCount,
+    pub(super) client_to: FleetCount,
     pub(super) machine: MachineState,
 }
 
@@ -73,11 +72,12 @@ impl Running<'_> {
         connecting.map_err(|error| if server.is_alive() { error.into() } else { server.died().into() })
     }
 
-    /// The counters now, at whichever end they are counted.
-    pub(super) fn read(&self, server: &mut Server, clients: &mut Clients) -> Result<Reading, TrialError> {
+    /// The counters now, at whichever end they are counted, and what the clients have used.
+    pub(super) fn read(&self, server: &mut Server, clients: &mut Clients) -> Result<(Reading, FleetCount), TrialError> {
+        let count = clients.count()?;
         let mut reading = server.read()?;
-        reading.counters += clients.counters()?;
-        Ok(reading)
+        reading.counters += count.counters;
+        Ok((reading, count))
     }
 
     /// Waits until the server sees every client listening: from then on no push can be missed.
@@ -149,26 +149,33 @@ impl Running<'_> {
         let (from_ns, to_ns) = (begin.start_ns + begin.window_from_ns, begin.start_ns + begin.window_to_ns);
         self.watch("warmup", from_ns, server, clients, begin)?;
         let private = self.order.wire == Wire::Private;
-        let client_from = clients.memory()?;
-        let from = self.read(server, clients)?;
+        let (from, client_from) = self.read(server, clients)?;
         let carried_from = carried(private)?;
         // From here to the end of the window the server is not asked for anything: it would be measured being measured.
-        let server_cpu_from_ns = server.glance()?.cpu_ns;
-        let ([client_cpu_from_ns, watching_from_ns], publishing_from_ns) = (clients.cpu_ns()?, server.publishing_cpu_ns());
+        let (server_cpu_from_ns, publishing_from_ns) = (server.glance()?.cpu_ns, server.publishing_cpu_ns());
         let machine_from = MachineState::read()?;
         self.watch("measure", to_ns, server, clients, begin)?;
         // What costs the least CPU first, so that looking is not in what is seen.
-        let ([client_cpu_to_ns, watching_to_ns], publishing_to_ns) = (clients.cpu_ns()?, server.publishing_cpu_ns());
-        let beside_cpu_ns = (watching_to_ns + publishing_to_ns).saturating_sub(watching_from_ns + publishing_from_ns);
-        let client_cpu_ns = client_cpu_to_ns.saturating_sub(client_cpu_from_ns);
-        let server_cpu_ns = server.glance()?.cpu_ns.saturating_sub(server_cpu_from_ns);
-        let to = self.read(server, clients)?;
+        let (server_cpu_to_ns, publishing_to_ns) = (server.glance()?.cpu_ns, server.publishing_cpu_ns());
+        let (to, client_to) = self.read(server, clients)?;
         let carried = [carried_from, carried(private)?];
         let machine = MachineState::read()?.since(&machine_from);
-        let client_to = clients.memory()?;
-        Ok(Window { carried, from, to, server_cpu_ns, client_cpu_ns, beside_cpu_ns, client_from, client_to, machine })
+        self.progress("measure", server, clients, begin)?;
+        let watching_cpu_ns = client_to.watching_cpu_ns.saturating_sub(client_from.watching_cpu_ns);
+        Ok(Window {
+            carried,
+            from,
+            to,
+            server_cpu_ns: server_cpu_to_ns.saturating_sub(server_cpu_from_ns),
+            client_cpu_ns: client_to.cpu_ns.saturating_sub(client_from.cpu_ns),
+            beside_cpu_ns: watching_cpu_ns + publishing_to_ns.saturating_sub(publishing_from_ns),
+            client_from,
+            client_to,
+            machine,
+        })
     }
 
+    /// Tells progress until then, and no longer: what is read next is read at its time.
     fn watch(
         &mut self,
         phase: &str,
@@ -177,20 +184,19 @@ impl Running<'_> {
         clients: &mut Clients,
         begin: &Begin,
     ) -> Result<(), TrialError> {
-        let mut next_point_ns =
-            begin.start_ns + SERIES_EVERY_NS * (now_ns().saturating_sub(begin.start_ns) / SERIES_EVERY_NS + 1);
         loop {
-            let now = now_ns();
-            if now >= until_ns {
+            sleep_until((now_ns() + PROGRESS_EVERY_NS).min(self.next_point_ns(begin)).min(until_ns));
+            if now_ns() >= until_ns {
                 return Ok(());
             }
-            sleep_until((now + PROGRESS_EVERY_NS).min(next_point_ns).min(until_ns));
-            let point_ns = (now_ns() >= next_point_ns).then_some(next_point_ns - begin.start_ns);
-            if point_ns.is_some() {
-                next_point_ns += SERIES_EVERY_NS;
-            }
-            self.progress(phase, server, clients, begin, point_ns)?;
+            self.progress(phase, server, clients, begin)?;
         }
+    }
+
+    /// When the next point of the series is due, if one is left before the end of the window, ns of the clock.
+    fn next_point_ns(&self, begin: &Begin) -> u64 {
+        let offset_ns = SERIES_EVERY_NS * (self.series.len() as u64 + 1);
+        if offset_ns > begin.window_to_ns { u64::MAX } else { begin.start_ns + offset_ns }
     }
 
     pub(super) fn state(&self, clients: &mut Clients, begin: &Begin) -> Result<Progress, TrialError> {
@@ -215,26 +221,27 @@ impl Running<'_> {
         }
     }
 
+    /// Tells how it goes, and takes a point of the series if one is due.
     pub(super) fn progress(
         &mut self,
         phase: &str,
         server: &mut Server,
         clients: &mut Clients,
         begin: &Begin,
-        point_ns: Option<u64>,
     ) -> Result<(), TrialError> {
         if !server.is_alive() {
             return Err(server.died().into());
         }
         let look = clients.look()?;
-        if let Some(at_ns) = point_ns {
+        let point_ns = self.next_point_ns(begin);
+        if now_ns() >= point_ns {
             let glance = server.glance()?;
             self.series.push(SeriesPoint {
-                at_ns,
+                at_ns: point_ns - begin.start_ns,
                 delivered: look.status.delivered,
                 errors: look.status.errors,
                 server_cpu_ns: glance.cpu_ns,
-                client_cpu_ns: clients.cpu_ns()?[0] - self.client_cpu_base_ns,
+                client_cpu_ns: clients.cpu_ns()?.saturating_sub(self.client_cpu_base_ns),
                 server_rss_bytes: glance.rss_bytes,
             });
             let [_, last] = std::mem::take(&mut self.latencies);

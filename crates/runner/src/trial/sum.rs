@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use wirecost_loadgen::workload::Script;
-use wirecost_model::ClientReport;
 use wirecost_model::accounting::{Accounting, Recovery};
 use wirecost_model::control::{Begin, Publish, Reading, SeriesPoint, ServerReport, TrialOrder, TrialOutput};
 use wirecost_model::histogram::Histogram;
@@ -13,10 +12,10 @@ use wirecost_model::ledger::{self, Carried, Counters, InterfaceAccount, Ledger, 
 use wirecost_model::record::{Anonymous, MachineCost, NEGATIVE_LATENCY, ProcessCost, Trial};
 use wirecost_model::scenario::Workload;
 use wirecost_model::stationarity;
+use wirecost_model::{ClientReport, FleetCount};
 use wirecost_probe::interface;
 use wirecost_probe::machine_state::MachineState;
 use wirecost_probe::netstat::StackCounters;
-use wirecost_probe::process::Memory;
 
 use super::phases::Window;
 
@@ -24,7 +23,7 @@ use super::phases::Window;
 pub(super) struct Readings {
     pub(super) before: Reading,
     pub(super) machine_before: MachineState,
-    pub(super) client_before: Memory,
+    pub(super) client_before: FleetCount,
     pub(super) connected: Reading,
     pub(super) window: Window,
     pub(super) drained: Reading,
