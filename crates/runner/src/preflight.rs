@@ -20,6 +20,8 @@ pub struct Ground {
     pub server_cores: Vec<usize>,
     /// Cores of the load generator.
     pub client_cores: Vec<usize>,
+    /// The most processes that the clients of any trial are in.
+    pub client_processes: u32,
     /// The scenario's folder: what targets are started beside.
     pub scenario_dir: PathBuf,
 }
@@ -45,11 +47,15 @@ pub fn check(plan: &Plan, scenario_dir: &Path) -> Result<Ground, Vec<String>> {
         (_, None) => (Wire::Host, None),
     };
     let (server_cores, client_cores) = divide(&affinity::available_cores());
+    let mut client_processes = 1;
     if let Ok((_, hard)) = limits::nofile() {
-        obstacles.extend(descriptors(&plan.extremes(), hard, client_cores.len()));
+        let cells = plan.extremes();
+        obstacles.extend(descriptors(&cells, hard, client_cores.len()));
+        let counts = cells.iter().filter_map(|cell| processes(cell, hard, client_cores.len()).ok());
+        client_processes = counts.max().unwrap_or(1);
     }
     if obstacles.is_empty() {
-        Ok(Ground { wire, not_private, server_cores, client_cores, scenario_dir: scenario_dir.to_path_buf() })
+        Ok(Ground { wire, not_private, server_cores, client_cores, client_processes, scenario_dir: scenario_dir.to_path_buf() })
     } else {
         Err(obstacles)
     }

@@ -195,10 +195,11 @@ fn show_plan(job: &Job) {
     let mut lines = vec![
         format!("{}: {head}", file.display()),
         format!(
-            "  network: {}; server on {}, load generator on {}",
+            "  network: {}; server on {}, load generator on {}{}",
             if ground.wire == Wire::Private { "private" } else { "the host's loopback" },
             cores(&ground.server_cores),
-            cores(&ground.client_cores)
+            cores(&ground.client_cores),
+            if ground.client_processes > 1 { format!(" in up to {} processes", ground.client_processes) } else { String::new() }
         ),
     ];
     lines.extend(plan.trials.iter().map(|trial| {
@@ -461,6 +462,7 @@ fn assemble(job: &Job, plan: Plan, trials: Vec<Trial>, mut provenance: Provenanc
         warnings.push("debug build: CPU and latency are not those of the protocols".into());
     }
     warnings.extend(gate::repeated(&trials));
+    warnings.extend(account::processes::warning(&trials));
     warnings.extend(account::other_work::warning(&trials, provenance.machine.cores_online));
     if let Some(calibration) = &calibration {
         warnings.extend(calibrate::warnings(calibration, &plan, job.ground.client_cores.len()));

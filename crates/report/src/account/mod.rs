@@ -6,6 +6,7 @@
 //! | `set_up` | what does a connection cost before its first message? |
 //! | `marginal` | what does one message more cost, and one connection more? |
 //! | `other_work` | was the machine busy with something else? |
+//! | `processes` | were clients in several processes? |
 //! | `expected` | what do the closed forms of theory expect of a poller? |
 //! | `at_scale` | what would it take for a million clients? |
 //! | `pay_off` | after how many messages has a WebSocket's handshake paid for itself? |
@@ -18,6 +19,7 @@ pub mod marginal;
 pub mod other_work;
 pub mod parts;
 pub mod pay_off;
+pub mod processes;
 pub mod servers;
 pub mod set_up;
 

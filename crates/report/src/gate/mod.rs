@@ -112,6 +112,7 @@ pub const GATES: &[Gate] = &[
     protocol::NAGLE,
     protocol::NEGOTIATED,
     time::NO_NEGATIVE_LATENCY,
+    time::WINDOW,
     stationary::LATENCY,
     stationary::MEMORY,
     machine::STEAL,
