@@ -280,14 +280,18 @@ counters! {
 
 impl Counters {
     /// A reading held to a `later` one, so that phases add up to the whole. Taken while requests are under way it may be ahead
-    /// in a layer: by a head whose class was not known yet, and by bytes that were read but not yet told to be a head, which a
-    /// subtraction would call framing. What is ahead is left to the phase in which it got its name.
+    /// in a layer: by a head whose class was not known yet; by bytes that were read but not yet told to be a head, which a
+    /// subtraction would call framing; and by a head that was named but not yet written. What is ahead is left to the phase in which
+    /// it was both.
     #[must_use]
     pub fn at_most(self, later: Counters) -> Counters {
         let mut held = self.least(later);
         for direction in [Direction::Up, Direction::Down] {
             let of = |flow: Flow| flow.get(direction);
-            let named = of(held.head_bytes) + of(held.empty_head_bytes) + of(held.payload_bytes);
+            let named = |held: &Counters| of(held.head_bytes) + of(held.empty_head_bytes) + of(held.payload_bytes);
+            let not_written = named(&held).saturating_sub(of(held.plain_bytes));
+            *held.head_bytes.get_mut(direction) = of(held.head_bytes).saturating_sub(not_written);
+            let named = named(&held);
             let plain = of(held.plain_bytes).min(named + later.layer(Layer::Framing, direction));
             let below = plain + of(held.tls_handshake_bytes) + later.layer(Layer::TlsRecord, direction);
             let socket = of(held.socket_bytes).min(below);
@@ -425,6 +429,12 @@ mod tests {
         assert_eq!(early.layer(Layer::Framing, Direction::Up), 75);
         let held = early.at_most(late);
         assert_eq!(held.all_layers_bytes() + (late - held).all_layers_bytes(), 175);
+        // A head that was counted before its bytes were written belongs to the phase that has both.
+        let later = Counters { plain_bytes: Flow { up: 250, down: 0 }, ..reading(250, 0) };
+        let later = Counters { socket_bytes: later.plain_bytes, ..later };
+        let held = reading(250, 0).at_most(later);
+        assert_eq!((held.head_bytes.up, (later - held).head_bytes.up), (175, 75));
+        assert_eq!(held.all_layers_bytes() + (later - held).all_layers_bytes(), 250);
     }
 
     /// One way's `[payload, heads, empty heads, framing, TLS records, TLS handshake]`.
