@@ -106,7 +106,7 @@ fn descriptors(cells: &[Cell], files: u64, cores: usize) -> Vec<String> {
             .filter_map(|cell| Some((cell, processes(cell, files, cores).err()?)))
             .max_by_key(|(cell, _)| cell.connections())?;
         Some(format!(
-            "{} clients of `{}` have {} connections, each a file descriptor, and the limit is {files}{}; \
+            "{} clients of `{}` need {} file descriptors for their connections, and the limit is {files}{}; \
              ask for at most {most} clients, or raise the limit (`ulimit -Hn`, LimitNOFILE=)",
             cell.clients,
             cell.config.name,
@@ -142,7 +142,7 @@ mod tests {
         let yaml = "name: a\nquestion: b\nworkload: { idle: {} }\nclients: 4000000\narms: [sse]\nwire: host\n";
         let loaded = wirecost_model::scenario::load(yaml).unwrap();
         let obstacles = check(&Plan::new(&loaded, Some(1), None), Path::new(".")).unwrap_err();
-        assert!(obstacles[0].contains("4000000 connections, each a file descriptor"), "{obstacles:?}");
+        assert!(obstacles[0].contains("4000000 file descriptors for their connections"), "{obstacles:?}");
         let (_, hard) = limits::nofile().unwrap();
         let cores = divide(&affinity::available_cores()).1.len().max(1) as u64;
         // A client that listens and sends has two connections over HTTP.
@@ -161,7 +161,7 @@ mod tests {
         // As many as the one needs, and as the other in 64 processes.
         assert_eq!([5072, 5071, 256, 144].map(|files| refused(files).len()), [0, 1, 1, 2]);
         let [ours, theirs] = refused(144).try_into().unwrap();
-        assert!(ours.contains("`sse` have 5000 connections") && ours.contains("at most 72 clients"), "{ours}");
+        assert!(ours.contains("`sse` need 5000 file descriptors") && ours.contains("at most 72 clients"), "{ours}");
         assert!(theirs.contains("in each of the load generator's processes") && theirs.contains("at most 1872"), "{theirs}");
     }
 
@@ -172,7 +172,7 @@ mod tests {
         let loaded = wirecost_model::scenario::load(yaml).unwrap();
         let obstacles = check(&Plan::new(&loaded, None, None), Path::new(".")).unwrap_err();
         assert!(
-            obstacles.iter().any(|text| text.contains("4000000 clients") && text.contains("file descriptor")),
+            obstacles.iter().any(|text| text.contains("4000000 clients") && text.contains("file descriptors")),
             "{obstacles:?}"
         );
     }
