@@ -164,8 +164,8 @@ impl Fleet {
         // At a rate, nobody of a later share is connected for a while, and then one after another.
         let [first_pause, pause] = [plan.numbers.start, 1].map(|number| plan.connects_after(number).unwrap_or_default());
         let mut last_step = Instant::now() + first_pause;
-        // At a rate the others would take their time to fail as well.
         let mut told = Instant::now();
+        // At a rate the others would take their time to fail as well.
         while connected + failed < clients && (failed == 0 || pause.is_zero()) {
             match results.recv_timeout(TELL_EVERY) {
                 Ok(result) => {
