@@ -429,7 +429,9 @@ fn clients_that_need_more_files_than_a_process_may_have_are_in_several() {
     let trial = &record.expect("a record").trials[0];
     balanced(trial, &text);
     let counted = whole(trial);
-    assert_eq!((trial.client_processes, trial.clients_held, counted.connections), (3, 250, 250));
+    // Three where they have one core; threads on more of them have files, too.
+    assert!(trial.client_processes >= 3, "{}", trial.client_processes);
+    assert_eq!((trial.clients_held, counted.connections), (250, 250));
     assert_eq!(trial.accounting.delivered, 250 * (trial.accounting.expected / 250), "{:?}", trial.accounting);
     // Every message, every probe and nothing else has come out of the target's processes, with its head and its frame.
     assert_eq!(counted.socket_bytes.down - counted.head_bytes.down, counted.messages.down * (64 + 8));
@@ -451,9 +453,9 @@ fn a_process_of_clients_that_is_killed_is_the_end_of_the_trial_and_of_the_others
     let dir = tempfile::tempdir().unwrap();
     let run = with_few_files(dir.path(), "4", "measure: 60s").stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let is_fleet = |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default().contains("\0fleet\0");
-    let fleets = wait_for("three processes of clients", || {
+    let fleets = wait_for("several processes of clients", || {
         let fleets: Vec<u32> = process::children(run.id()).ok()?.into_iter().filter(is_fleet).collect();
-        (fleets.len() == 3).then_some(fleets)
+        (fleets.len() >= 3).then_some(fleets)
     });
     process::signal(fleets[1], Signal::Kill).unwrap();
     let output = run.wait_with_output().unwrap();
