@@ -224,7 +224,8 @@ impl Context {
     }
 }
 
-/// Lives one client's life, from `due_ns` of the clock if it was to begin then, which is past. `connected` is told once, when the client is ready or has failed to become so.
+/// Lives one client's life, from `due_ns` of the clock if it was to begin then, which is past. `connected` is told once, when the
+/// client is ready or has failed to become so.
 ///
 /// Boxed, each transport's for itself: a task has room for the largest of all that it may become.
 pub(crate) async fn live(context: Context, due_ns: Option<u64>, connected: impl FnOnce(Result<(), String>)) {

@@ -1,5 +1,5 @@
-//! What the lean stack promises of its steady path, counted: once everything is warm, a message or a poll allocates nothing on a
-//! thread of clients. Peers are threads of this process and are not counted.
+//! What the lean stack promises of its steady path, counted: once everything is warm, a message over WebSocket and an empty poll
+//! allocate nothing on a thread of clients. Peers are threads of this process and are not counted.
 #![allow(unsafe_code, reason = "an allocator that counts is one")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -100,7 +100,7 @@ fn allocations(address: SocketAddr, transport: TransportKind, script: Script) ->
 
 /// One test, because all threads of a process are counted together.
 #[test]
-fn a_message_and_a_poll_allocate_nothing() {
+fn a_message_over_websocket_and_an_empty_poll_allocate_nothing() {
     let echo = peer(|stream| {
         stream.set_nodelay(true).expect("a socket");
         let mut socket = tungstenite::accept(stream).expect("a handshake");

@@ -151,8 +151,7 @@ impl Cell {
         match (self.config.transport, &self.workload) {
             (TransportKind::Websocket, _) => 1,
             // A POST beside a poll, and a WebSocket beside the polling that it takes the place of.
-            (TransportKind::SocketIo, _) if self.config.via.contains(&Via::Websocket) => self.config.via.len() as u64 * 2 - 1,
-            (TransportKind::SocketIo, _) => 2,
+            (TransportKind::SocketIo, _) => self.config.via.iter().map(|via| if *via == Via::Websocket { 1 } else { 2 }).sum(),
             (_, Workload::Echo(echo)) => requests * u64::from(echo.outstanding.max(1)),
             (_, Workload::Duplex(_) | Workload::Chat(_)) => requests + 1,
             (_, Workload::Push(_) | Workload::Upload(_) | Workload::Reconnect(_) | Workload::Idle(_)) => requests,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! run (this process) ── for each trial: a trial process, in a network of its own if the machine allows it
-//!                                        ├── the load generator (threads of the trial process)
+//!                                        ├── the load generator (threads of the trial process, or several processes: [`clients`])
 //!                                        └── the server (a child of it)
 //! ```
 //!

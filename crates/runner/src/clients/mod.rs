@@ -179,8 +179,8 @@ impl Clients {
             Clients::Shares { order, shares } => {
                 shares.iter_mut().try_for_each(|share| share.tell(&FleetCommand::Connect))?;
                 let clients = order.cell.clients;
-                let pause = order.cell.timing.connect.map_or(0.0, |rate| 1.0 / rate.0);
-                let patience = CONNECT_PATIENCE + Duration::from_secs_f64(pause);
+                // At a rate, one begins so long after another.
+                let patience = CONNECT_PATIENCE + Duration::from_nanos(order.cell.timing.connecting(2).ns());
                 let (mut connected, mut last_step) = (0, Instant::now());
                 while shares.iter().any(|share| share.nagle_connections.is_none()) {
                     for share in shares.iter_mut().filter(|share| share.nagle_connections.is_none()) {
