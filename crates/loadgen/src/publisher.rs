@@ -331,7 +331,7 @@ impl Lane {
                     filled.push(("content-type", "text/plain".to_string()));
                 }
                 let headers: Vec<(&str, &str)> = filled.iter().map(|(name, value)| (*name, value.as_str())).collect();
-                let answer = http.post(&path, &headers, body.into()).await?;
+                let answer = http.post(&path, &headers, body.as_bytes()).await?;
                 match answer.status {
                     200..=299 => Ok(()),
                     status => {

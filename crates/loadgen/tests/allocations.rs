@@ -1,36 +1,43 @@
-//! What the lean stack promises of its steady path, counted: once everything is warm, a message over WebSocket and an empty poll
-//! allocate nothing on a thread of clients. Peers are threads of this process and are not counted.
+//! What the lean stack promises of its steady path, counted: once everything is warm, neither a message by any transport but
+//! Socket.IO nor a poll allocates anything on a thread of clients. Peers are threads of this process and are not counted.
 #![allow(unsafe_code, reason = "an allocator that counts is one")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
 use tokio_tungstenite::tungstenite;
+use wirecost_loadgen::books::Books;
 use wirecost_loadgen::workload::Script;
-use wirecost_loadgen::{Fleet, FleetPlan, Target};
+use wirecost_loadgen::{Fleet, FleetPlan, Foreign, Target};
 use wirecost_model::control::Begin;
-use wirecost_model::scenario::{Arm, ArmOptions, Stack};
+use wirecost_model::dialect::Recipe;
+use wirecost_model::scenario::{Arm, ArmOptions, EmptyAnswer, Stack};
 use wirecost_model::units::Span;
-use wirecost_model::{ArmConfig, TransportKind};
+use wirecost_model::{ArmConfig, Envelope, TransportKind};
 use wirecost_probe::clock::now_ns;
+use wirecost_wire::{batch, ndjson, sse};
 
-/// Operations before counting begins: every buffer has had its largest size by then.
+/// Operations before counting begins: every buffer has had its largest size by then, and the histograms are there.
 const WARM: u64 = 500;
 
 /// Operations that are counted, at least.
 const COUNTED: u64 = 5_000;
+
+const PAYLOAD_BYTES: usize = 128;
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
-/// Answers of the peers.
+/// Answers of [`http_peer`]s.
 static ANSWERS: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
@@ -58,73 +65,202 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// A server on a thread of its own, for connections one after another.
-fn peer(serve: impl Fn(std::net::TcpStream) + Send + 'static) -> SocketAddr {
+/// A server on a thread of its own, for connections each on another.
+fn peer(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
+    let serve = Arc::new(serve);
     thread::spawn(move || {
         IS_PEER.set(true);
-        listener.incoming().for_each(|stream| serve(stream.expect("a client")));
+        for stream in listener.incoming() {
+            let (stream, serve) = (stream.expect("a client"), Arc::clone(&serve));
+            stream.set_nodelay(true).expect("a socket");
+            thread::spawn(move || {
+                IS_PEER.set(true);
+                serve(stream);
+            });
+        }
     });
     address
 }
 
-/// Allocations of the client's threads while at least [`COUNTED`] operations were answered, and how many were.
-fn allocations(address: SocketAddr, transport: TransportKind, script: Script) -> (u64, u64) {
+/// A server of HTTP: `answer` is given each request as it came, and a place for what to write.
+fn http_peer(answer: impl Fn(&[u8], &mut Vec<u8>) + Send + Sync + 'static) -> SocketAddr {
+    peer(move |mut stream| {
+        let (mut request, mut length, mut wire) = ([0; 4096], 0, Vec::new());
+        while let Ok(read @ 1..) = stream.read(&mut request[length..]) {
+            length += read;
+            // The bodies of these clients have no line ends and come with their heads.
+            if request[..length].windows(4).any(|end| end == b"\r\n\r\n") {
+                wire.clear();
+                answer(&request[..length], &mut wire);
+                length = 0;
+                if stream.write_all(&wire).is_ok() {
+                    ANSWERS.fetch_add(1, Relaxed);
+                }
+            }
+        }
+    })
+}
+
+/// Message `sequence` of the stream that everybody listens to.
+fn message(sequence: u64) -> Vec<u8> {
+    let now = now_ns();
+    Envelope { stream: 0, sequence: sequence as u32, due_ns: now, sent_ns: now }.to_vec(PAYLOAD_BYTES)
+}
+
+/// Which message a poll asks for.
+fn after(request: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(request).ok()?;
+    text.split_once("after=")?.1.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// A poll's answer with what it asks for, one message: as a batch, with its entity tag.
+fn one_message(request: &[u8], wire: &mut Vec<u8>) {
+    let mut body = BytesMut::new();
+    match after(request) {
+        Some(sequence) => batch::encode(&mut body, sequence + 1, 0, [message(sequence)]),
+        None => batch::encode(&mut body, 0, 0, [b""; 0]),
+    }
+    .expect("text");
+    let next = after(request).map_or(0, |sequence| sequence + 1);
+    let head = format!(
+        "HTTP/1.1 200 OK\r\netag: \"{next}\"\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    wire.extend_from_slice(head.as_bytes());
+    wire.extend_from_slice(&body);
+}
+
+/// A server that answers the first request with a stream of messages in chunks, as long as somebody reads it.
+fn stream_peer(content_type: &'static str, encode: impl Fn(&mut BytesMut, u64, &[u8]) + Send + Sync + 'static) -> SocketAddr {
+    peer(move |mut stream| {
+        let mut request = [0; 4096];
+        let _ = stream.read(&mut request);
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n");
+        let (mut wire, mut chunk) = (BytesMut::from(head.as_bytes()), BytesMut::new());
+        for sequence in 0.. {
+            chunk.clear();
+            encode(&mut chunk, sequence, &message(sequence));
+            wire.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+            wire.extend_from_slice(&chunk);
+            wire.extend_from_slice(b"\r\n");
+            // At first very many at once, so that no later read of the client's finds more than it had room for before.
+            if sequence < WARM {
+                continue;
+            }
+            if stream.write_all(&wire).is_err() {
+                return;
+            }
+            wire.clear();
+        }
+    })
+}
+
+/// An arm of the lean stack.
+fn lean(transport: TransportKind) -> Arm {
     let interval = transport.takes("interval").then_some(Span(20_000));
-    let options = ArmOptions { stack: Some(Stack::Lean), interval, ..ArmOptions::default() };
-    let arm = ArmConfig::resolve(&Arm { transport, options }, &ArmOptions::default());
-    let fleet = Fleet::connect(&FleetPlan::on_one_thread(Target::new(address, arm), script, 1, 1), |_| true).expect("connected");
+    Arm { transport, options: ArmOptions { stack: Some(Stack::Lean), interval, ..ArmOptions::default() } }
+}
+
+/// Messages of the window that have come to the client.
+fn messages(fleet: &Fleet) -> u64 {
+    fleet.look().latencies.total()
+}
+
+/// Requests that were answered.
+fn answers(_: &Fleet) -> u64 {
+    ANSWERS.load(Relaxed)
+}
+
+/// Sees to it that a client of this arm allocates nothing during at least [`COUNTED`] operations, of which `done` says how many there
+/// were so far.
+fn allocates_nothing(what: &str, address: SocketAddr, arm: &Arm, script: &Script, done: fn(&Fleet) -> u64) {
+    let target = Target::new(address, ArmConfig::resolve(arm, &ArmOptions::default()));
+    allocates_nothing_towards(target, what, script, done);
+}
+
+fn allocates_nothing_towards(target: Target, what: &str, script: &Script, done: fn(&Fleet) -> u64) {
+    let script = Script { payload_bytes: PAYLOAD_BYTES, ..script.clone() };
+    let fleet = Fleet::connect(&FleetPlan::on_one_thread(target, script, 1, 1), |_| true).expect("connected");
     let begin =
         Begin { start_ns: now_ns(), window_from_ns: 0, window_to_ns: 3_600 << 30, publish: None, relay_rooms: None, cut: None };
     fleet.begin(begin);
     // This thread only looks.
     IS_PEER.set(true);
-    let answered = |until: u64| {
+    let reached = |until: u64| {
         let begun = Instant::now();
-        while ANSWERS.load(Relaxed) < until {
-            assert!(begun.elapsed() < PATIENCE, "{} of {until}: {:?}", ANSWERS.load(Relaxed), fleet.look());
+        loop {
+            let now = done(&fleet);
+            if now >= until {
+                return now;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{what}: {now} of {until}: {:?}", fleet.look());
             thread::sleep(Duration::from_millis(1));
         }
-        ANSWERS.load(Relaxed)
     };
-    let from = answered(ANSWERS.load(Relaxed) + WARM);
+    let from = reached(done(&fleet) + WARM);
     let before = ALLOCATIONS.load(Relaxed);
-    let to = answered(from + COUNTED);
-    let counted = ALLOCATIONS.load(Relaxed) - before;
+    let to = reached(from + COUNTED);
+    let allocated = ALLOCATIONS.load(Relaxed) - before;
     IS_PEER.set(false);
     let report = fleet.close();
-    assert!(report.errors.is_empty() && report.accounting.corrupted == 0, "{:?} {:?}", report.errors, report.accounting);
-    (counted, to - from)
+    let faults = (report.accounting.corrupted, report.accounting.duplicated, report.accounting.reordered);
+    assert!(report.errors.is_empty() && faults == (0, 0, 0), "{what}: {:?} {:?}", report.errors, report.accounting);
+    assert_eq!(allocated, 0, "{what}: of {} operations", to - from);
 }
 
 /// One test, because all threads of a process are counted together.
 #[test]
-fn a_message_over_websocket_and_an_empty_poll_allocate_nothing() {
+fn neither_a_message_nor_a_poll_allocates() {
+    let sends = Script { outstanding: Some(1), ..Script::default() };
+    let listens = Script { subscribe: true, ..Script::default() };
+
     let echo = peer(|stream| {
-        stream.set_nodelay(true).expect("a socket");
         let mut socket = tungstenite::accept(stream).expect("a handshake");
         while let Ok(message) = socket.read() {
-            if message.is_text() && socket.send(message).is_ok() {
-                ANSWERS.fetch_add(1, Relaxed);
+            if message.is_text() && socket.send(message).is_err() {
+                return;
             }
         }
     });
-    let script = Script { outstanding: Some(1), payload_bytes: 128, ..Script::default() };
-    let (allocated, messages) = allocations(echo, TransportKind::Websocket, script);
-    assert_eq!(allocated, 0, "of {messages} messages");
+    allocates_nothing("WebSocket messages", echo, &lean(TransportKind::Websocket), &sends, messages);
 
-    let nothing = peer(|mut stream| {
-        stream.set_nodelay(true).expect("a socket");
-        let (mut request, mut length) = ([0; 4096], 0);
-        while let Ok(read @ 1..) = stream.read(&mut request[length..]) {
-            length += read;
-            if request[..length].ends_with(b"\r\n\r\n") && stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").is_ok() {
-                (length, _) = (0, ANSWERS.fetch_add(1, Relaxed));
-            }
-        }
+    // The same of a server that is not ours, with books at this end.
+    let recipe = Recipe { path: "/".into(), ..Recipe::default() };
+    let arm = ArmConfig::resolve(&lean(TransportKind::Websocket), &ArmOptions::default());
+    let foreign = Some(Foreign { recipe: Arc::new(recipe), books: Books::open().expect("a thread") });
+    let target = Target { foreign, ..Target::new(echo, arm) };
+    allocates_nothing_towards(target, "WebSocket messages of a target", &sends, messages);
+
+    let echo = http_peer(|request, wire| {
+        let text = String::from_utf8_lossy(request);
+        let (_, body) = text.split_once("\r\n\r\n").expect("a head");
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n", body.len());
+        wire.extend_from_slice(head.as_bytes());
+        wire.extend_from_slice(body.as_bytes());
     });
-    let script = Script { subscribe: true, payload_bytes: 128, ..Script::default() };
-    let (allocated, polls) = allocations(nothing, TransportKind::ShortPoll, script);
-    assert_eq!(allocated, 0, "of {polls} polls");
+    allocates_nothing("POSTs", echo, &lean(TransportKind::ShortPoll), &sends, messages);
+
+    let nothing = http_peer(|_, wire| wire.extend_from_slice(b"HTTP/1.1 204 No Content\r\n\r\n"));
+    allocates_nothing("empty polls", nothing, &lean(TransportKind::ShortPoll), &listens, answers);
+
+    let unchanged = http_peer(|_, wire| wire.extend_from_slice(b"HTTP/1.1 304 Not Modified\r\netag: \"0\"\r\n\r\n"));
+    let mut conditional = lean(TransportKind::ShortPoll);
+    conditional.options.empty = Some(EmptyAnswer::NotModified);
+    allocates_nothing("empty polls with a condition", unchanged, &conditional, &listens, answers);
+
+    allocates_nothing("polls", http_peer(one_message), &lean(TransportKind::ShortPoll), &listens, messages);
+    allocates_nothing("polls with a condition", http_peer(one_message), &conditional, &listens, messages);
+    allocates_nothing("long polls", http_peer(one_message), &lean(TransportKind::LongPoll), &listens, messages);
+
+    let events = stream_peer("text/event-stream", |chunk, id, data| {
+        sse::encode_message(chunk, id, data).expect("an event");
+    });
+    allocates_nothing("server-sent events", events, &lean(TransportKind::Sse), &listens, messages);
+
+    let lines = stream_peer("application/x-ndjson", |chunk, id, data| {
+        ndjson::encode_message(chunk, id, data).expect("a line");
+    });
+    allocates_nothing("lines of a stream", lines, &lean(TransportKind::HttpStream), &listens, messages);
 }

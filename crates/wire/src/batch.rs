@@ -8,9 +8,12 @@
 //! they need no sequence numbers of their own. How long a poll is held and what a client asks for next is not here.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use bytes::{BufMut, BytesMut};
 use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::decimal;
@@ -97,37 +100,47 @@ pub fn encode_of_rooms<M: AsRef<[u8]>>(
     Ok(buf.len() - before)
 }
 
-/// A body as a client reads it.
+/// What a body says beside its messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Batch<'a> {
+pub struct Batch {
     /// The sequence number to ask for next; of the first room, if there are several.
     pub next: u64,
     /// The same of the second room on; empty if there is one.
     pub also: Vec<u64>,
     /// How many messages before the first of these the server no longer had.
     pub lost: u64,
-    /// The payloads, oldest first, JSON escapes undone; borrowed from the body where there are none.
-    pub messages: Vec<Cow<'a, str>>,
 }
 
-impl<'a> Batch<'a> {
-    /// Reads a whole body of at most `max_body_bytes`, which bounds what decoding can allocate to a small multiple.
+impl Batch {
+    /// Reads a whole body of at most `max_body_bytes`, which bounds what decoding can allocate to a small multiple. `each` is given
+    /// the payloads, oldest first, JSON escapes undone; borrowed from the body where there are none, and nothing is allocated then.
+    ///
+    /// ```
+    /// use wirecost_wire::batch::Batch;
+    /// let mut messages = Vec::new();
+    /// let body = br#"{"next":15,"lost":2,"messages":["a","b\n"]}"#;
+    /// let batch = Batch::decode(body, 1 << 20, |message| messages.push(message))?;
+    /// assert_eq!((batch.next, batch.lost), (15, 2));
+    /// assert_eq!(messages, ["a", "b\n"]);
+    /// # Ok::<(), wirecost_wire::batch::DecodeError>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] if the body is too long, is not JSON, or has not exactly the three fields.
-    pub fn decode(body: &'a [u8], max_body_bytes: usize) -> Result<Self, DecodeError> {
+    /// [`DecodeError`] if the body is too long, is not JSON, or has not exactly the three fields. `each` may have been given
+    /// messages before that is seen.
+    pub fn decode<'a>(body: &'a [u8], max_body_bytes: usize, each: impl FnMut(Cow<'a, str>)) -> Result<Self, DecodeError> {
         if body.len() > max_body_bytes {
             return Err(DecodeError::TooLong { max_bytes: max_body_bytes });
         }
         let Fields { next, lost, messages } = serde_json::from_slice(body)?;
+        serde_json::Deserializer::from_str(messages.get()).deserialize_seq(Messages(each))?;
         let (next, also) = match next {
             Next::One(next) => (next, Vec::new()),
             Next::Each(mut each) if !each.is_empty() => (each.remove(0), each),
             Next::Each(_) => return Err(DecodeError::Malformed(serde::de::Error::custom("`next` is an empty list"))),
         };
-        let messages = messages.into_iter().map(|Text(text)| text).collect();
-        Ok(Self { next, also, lost, messages })
+        Ok(Self { next, also, lost })
     }
 }
 
@@ -157,11 +170,30 @@ enum Next {
 struct Fields<'a> {
     next: Next,
     lost: u64,
+    /// Read afterwards, one by one: a list of them would have to be made for every body.
     #[serde(borrow)]
-    messages: Vec<Text<'a>>,
+    messages: &'a RawValue,
 }
 
-/// A `Cow` that borrows: inside a `Vec`, serde makes a bare one owned always.
+/// Hands on what it reads.
+struct Messages<F>(F);
+
+impl<'a, F: FnMut(Cow<'a, str>)> Visitor<'a> for Messages<F> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a list of messages")
+    }
+
+    fn visit_seq<S: SeqAccess<'a>>(mut self, mut list: S) -> Result<(), S::Error> {
+        while let Some(Text(text)) = list.next_element()? {
+            (self.0)(text);
+        }
+        Ok(())
+    }
+}
+
+/// A `Cow` that borrows: serde makes a bare one owned always.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -177,20 +209,26 @@ mod tests {
         body
     }
 
+    /// A body and its messages.
+    fn decode(body: &[u8], max_body_bytes: usize) -> Result<(Batch, Vec<Cow<'_, str>>), DecodeError> {
+        let mut messages = Vec::new();
+        let batch = Batch::decode(body, max_body_bytes, |message| messages.push(message))?;
+        Ok((batch, messages))
+    }
+
     #[test]
     fn an_empty_body() {
         let body = encoded(0, 0, &[]);
         assert_eq!(&body[..], br#"{"next":0,"lost":0,"messages":[]}"#);
-        let batch = Batch::decode(&body, 100).expect("our own body");
-        assert_eq!(batch, Batch { next: 0, also: vec![], lost: 0, messages: vec![] });
+        assert_eq!(decode(&body, 100).expect("our own body"), (Batch { next: 0, also: vec![], lost: 0 }, vec![]));
     }
 
     #[test]
     fn payloads_without_escapes_are_borrowed() {
         let body = "{\"next\":15,\"lost\":2,\"messages\":[\"plain\",\"a\\nb\",\"\u{e9}\"]}";
-        let batch = Batch::decode(body.as_bytes(), 100).expect("a body");
-        assert_eq!(batch.messages, ["plain", "a\nb", "\u{e9}"]);
-        let borrowed: Vec<bool> = batch.messages.iter().map(|text| matches!(text, Cow::Borrowed(_))).collect();
+        let (_, messages) = decode(body.as_bytes(), 100).expect("a body");
+        assert_eq!(messages, ["plain", "a\nb", "\u{e9}"]);
+        let borrowed: Vec<bool> = messages.iter().map(|text| matches!(text, Cow::Borrowed(_))).collect();
         assert_eq!(borrowed, [true, false, true]);
     }
 
@@ -202,22 +240,25 @@ mod tests {
             "{}",
             r#"{"next":1,"lost":0}"#,
             r#"{"next":1,"lost":0,"messages":[1]}"#,
+            r#"{"next":1,"lost":0,"messages":"a"}"#,
+            r#"{"next":1,"lost":0,"messages":["a" "b"]}"#,
+            r#"{"next":[],"lost":0,"messages":[]}"#,
             r#"{"next":-1,"lost":0,"messages":[]}"#,
             r#"{"next":1,"lost":0,"messages":[],"more":0}"#,
             r#"{"next":1,"next":1,"lost":0,"messages":[]}"#,
             r#"{"next":1,"lost":0,"messages":[]} x"#,
         ] {
-            assert!(matches!(Batch::decode(body.as_bytes(), 1000), Err(DecodeError::Malformed(_))), "{body}");
+            assert!(matches!(decode(body.as_bytes(), 1000), Err(DecodeError::Malformed(_))), "{body}");
         }
         let deep = format!(r#"{{"next":1,"lost":0,"messages":{}"#, "[".repeat(100_000));
-        assert!(Batch::decode(deep.as_bytes(), usize::MAX).is_err());
+        assert!(decode(deep.as_bytes(), usize::MAX).is_err());
     }
 
     #[test]
     fn the_limit_and_one_past_it() {
         let body = encoded(1, 0, &["a".to_owned()]);
-        assert!(Batch::decode(&body, body.len()).is_ok());
-        assert!(matches!(Batch::decode(&body, body.len() - 1), Err(DecodeError::TooLong { .. })));
+        assert!(decode(&body, body.len()).is_ok());
+        assert!(matches!(decode(&body, body.len() - 1), Err(DecodeError::TooLong { .. })));
     }
 
     #[test]
@@ -231,14 +272,14 @@ mod tests {
         #[test]
         fn round_trip(next: u64, lost: u64, messages in prop::collection::vec(any::<String>(), 0..10)) {
             let body = encoded(next, lost, &messages);
-            let batch = Batch::decode(&body, usize::MAX).expect("our own body");
+            let (batch, read) = decode(&body, usize::MAX).expect("our own body");
             prop_assert_eq!((batch.next, batch.lost), (next, lost));
-            prop_assert_eq!(batch.messages, messages);
+            prop_assert_eq!(read, messages);
         }
 
         #[test]
         fn garbage_never_panics(body in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Batch::decode(&body, 200);
+            let _ = decode(&body, 200);
         }
 
         #[test]
@@ -246,7 +287,7 @@ mod tests {
             let mut body = encoded(15, 3, &["abc".to_owned(), "d\"e".to_owned()]);
             let at = at % body.len();
             body[at] = byte;
-            let _ = Batch::decode(&body, 200);
+            let _ = decode(&body, 200);
         }
     }
 }

@@ -19,7 +19,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use wirecost_model::ledger::Flow;
+use reqwest::header::HeaderMap;
 use wirecost_model::scenario::{Frame, Stack};
 use wirecost_probe::meter::Meter;
 
@@ -35,23 +35,39 @@ pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) struct Answer {
     /// Status code.
     pub status: u16,
-    /// The `ETag` header, if there was one.
-    pub etag: Option<String>,
-    /// The `Content-Type` header, if there was one.
-    pub content_type: Option<String>,
-    /// What only clients of a target want to know; behind a pointer, because every request's future would carry it.
-    pub extra: Option<Box<Extra>>,
+    /// What else its head says, where the client keeps it.
+    pub headers: Headers,
+    /// Bytes of the request's head, where the stack can say.
+    pub request_head_bytes: usize,
     /// The body.
     pub body: Bytes,
 }
 
-/// What is said of an answer of a server that is not ours.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Extra {
-    /// The headers that somebody wanted, in that order.
-    pub kept: Vec<Option<Box<str>>>,
-    /// Bytes of the heads of request and answer.
-    pub heads: Flow,
+/// The headers of an answer. Nothing is taken out of them before somebody asks: most have nobody who does.
+#[derive(Debug, Clone)]
+pub(crate) enum Headers {
+    /// As a library has read them; behind a pointer, because every request's future would carry them.
+    Read(Box<HeaderMap>),
+    /// The head as it has come, checked; empty where it is not kept. It keeps the memory that it came in.
+    Head(Bytes),
+}
+
+impl Headers {
+    /// The last header of this name, which is written in small letters, if its value is visible ASCII.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        match self {
+            Headers::Read(headers) => headers.get_all(name).iter().next_back().and_then(|value| value.to_str().ok()),
+            Headers::Head(head) => lean::header(head, name),
+        }
+    }
+
+    /// Bytes of the head; 0 if it is not kept as it came.
+    pub fn head_bytes(&self) -> usize {
+        match self {
+            Headers::Read(_) => 0,
+            Headers::Head(head) => head.len(),
+        }
+    }
 }
 
 /// A WebSocket message.
@@ -112,6 +128,13 @@ impl Http {
         })
     }
 
+    /// Wants the heads of answers kept, on a stack that does not do so anyway.
+    pub fn keep_heads(&self) {
+        if let Http::Lean(http) = self {
+            http.keep_heads();
+        }
+    }
+
     /// GET; the whole answer. `held` is how long the server may hold it beyond the usual time.
     pub async fn get(&self, path: &str, headers: &[(&str, &str)], held: Duration) -> Result<Answer, TransportError> {
         match self {
@@ -122,7 +145,7 @@ impl Http {
     }
 
     /// POST; the whole answer.
-    pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: Bytes) -> Result<Answer, TransportError> {
+    pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Answer, TransportError> {
         match self {
             Http::Standard(http) => Box::pin(http.post(path, headers, body)).await,
             Http::Lean(http) => http.post(path, headers, body).await,
@@ -130,10 +153,10 @@ impl Http {
     }
 
     /// GET; an answer that goes on. Returns when its head is here.
-    pub async fn open(&self, path: &str, headers: &[(&'static str, &str)]) -> Result<ByteStream, TransportError> {
+    pub async fn open(&self, path: &str, headers: &[(&str, &str)]) -> Result<ByteStream, TransportError> {
         Ok(match self {
             Http::Standard(http) => ByteStream::Standard(http.open(path, headers).await?),
-            Http::Lean(http) => ByteStream::Lean(http.open(path, headers).await?),
+            Http::Lean(http) => ByteStream::Lean(http.open(path, headers).await?.0),
         })
     }
 }

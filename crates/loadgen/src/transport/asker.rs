@@ -1,6 +1,6 @@
 //! Requests of one client, one after another, in one future that is made once: who asks all the time would allocate and fill a new
-//! one for each. It is kept here, so that a dropped future cuts no request off. When to ask, and what an answer means, is the
-//! caller's affair.
+//! one for each. It is kept here, so that a dropped future cuts no request off, and so is what distinguishes one request from the
+//! next, which is written where the one before was. When to ask, and what an answer means, is the caller's affair.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -21,30 +21,33 @@ pub(crate) struct Asker<R> {
 /// Where a request is put and an answer taken.
 struct Desk<R> {
     request: Cell<Option<R>>,
+    /// The latest that was answered: its memory is the next one's.
+    used: Cell<R>,
     answer: Cell<Option<Result<Answer, TransportError>>>,
 }
 
-impl<R: 'static> Asker<R> {
+impl<R: Default + 'static> Asker<R> {
     /// One that asks by `exchange`.
-    pub fn new<F>(exchange: impl Fn(R) -> F + 'static) -> Asker<R>
-    where
-        F: Future<Output = Result<Answer, TransportError>> + 'static,
-    {
-        let desk = Rc::new(Desk { request: Cell::default(), answer: Cell::default() });
+    pub fn new(exchange: impl AsyncFn(&R) -> Result<Answer, TransportError> + 'static) -> Asker<R> {
+        let desk = Rc::new(Desk { request: Cell::default(), used: Cell::default(), answer: Cell::default() });
         let at_it = Rc::clone(&desk);
         let asking = Box::pin(async move {
             loop {
                 // Whoever puts a request there polls this, so nobody has to be woken.
                 let request = poll_fn(|_| at_it.request.take().map_or(Poll::Pending, Poll::Ready)).await;
-                at_it.answer.set(Some(exchange(request).await));
+                at_it.answer.set(Some(exchange(&request).await));
+                at_it.used.set(request);
             }
         });
         Asker { desk, asking, is_under_way: false }
     }
 
-    /// Asks; one request at a time. It is on its way when the answer is waited for.
-    pub fn ask(&mut self, request: R) {
+    /// Asks; one request at a time. `write` is given what the one before was, to make it this one. It is on its way when the answer
+    /// is waited for.
+    pub fn ask(&mut self, write: impl FnOnce(&mut R)) {
         debug_assert!(!self.is_under_way, "one request at a time");
+        let mut request = self.desk.used.take();
+        write(&mut request);
         self.desk.request.set(Some(request));
         self.is_under_way = true;
     }
@@ -79,28 +82,30 @@ impl<R: 'static> Asker<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stack::Headers;
     use bytes::Bytes;
     use std::task::Waker;
 
     fn answer(status: u16) -> Answer {
-        Answer { status, etag: None, content_type: None, extra: None, body: Bytes::new() }
+        Answer { status, headers: Headers::Head(Bytes::new()), request_head_bytes: 0, body: Bytes::new() }
     }
 
     #[tokio::test]
     async fn each_request_has_its_answer_and_a_dropped_future_cuts_none_off() {
         let begun = Rc::new(Cell::new(0));
         let count = Rc::clone(&begun);
-        let mut asker = Asker::new(move |status: u16| {
+        let mut asker = Asker::new(async move |&status: &u16| {
             count.set(count.get() + 1);
-            async move {
-                tokio::task::yield_now().await;
-                if status == 0 { Err(TransportError::Ended) } else { Ok(answer(status)) }
-            }
+            tokio::task::yield_now().await;
+            if status == 0 { Err(TransportError::Ended) } else { Ok(answer(status)) }
         });
         let mut context = Context::from_waker(Waker::noop());
         assert!(asker.poll_answer(&mut context).is_pending() && !asker.is_under_way(), "nothing was asked");
         for status in 1..4 {
-            asker.ask(status);
+            asker.ask(|request| {
+                assert_eq!(*request + 1, status, "made of the one before");
+                *request = status;
+            });
             {
                 let mut dropped = std::pin::pin!(asker.answer());
                 assert!(dropped.as_mut().poll(&mut context).is_pending());
@@ -109,9 +114,9 @@ mod tests {
             assert_eq!(asker.answer().await.expect("an answer").status, status);
             assert_eq!((asker.is_under_way(), begun.get()), (false, status), "asked once");
         }
-        asker.ask(0);
+        asker.ask(|request| *request = 0);
         assert!(matches!(asker.answer().await, Err(TransportError::Ended)));
-        asker.ask(7);
+        asker.ask(|request| *request = 7);
         assert_eq!(asker.answer().await.expect("an answer after an error").status, 7);
     }
 }

@@ -1,6 +1,7 @@
 //! Long polling: GET with a cursor, held by the server until there is something or the hold ends, and then the
 //! next one (RFC 6202 §2): at once, or after a gap, which stands for a network's round trip or for a client's work.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::Downlink;
@@ -25,12 +26,9 @@ impl Downlink for LongPoll {
         let cursor = Cursor::find(context, &http, &room).await?;
         let hold = Duration::from_nanos(context.target.arm.hold.unwrap_or_default().ns());
         let gap = gap(context);
-        let asker = Asker::new(move |path: String| {
-            let http = http.clone();
-            async move {
-                wait(gap).await;
-                http.get(&path, &[], hold).await
-            }
+        let asker = Asker::new(async move |path: &String| {
+            wait(gap).await;
+            http.get(path, &[], hold).await
         });
         Ok(LongPoll { room, hold, cursor, asker })
     }
@@ -45,9 +43,12 @@ impl Downlink for LongPoll {
                 return Ok(delivery);
             }
             if !self.asker.is_under_way() {
-                let LongPoll { room, hold, cursor, .. } = self;
-                let path = format!("/long-poll?room={room}&after={}&hold_ms={}", cursor.text(), hold.as_millis());
-                self.asker.ask(path);
+                let LongPoll { room, hold, cursor, asker } = self;
+                asker.ask(|path| {
+                    path.clear();
+                    // Writing into memory does not fail.
+                    let _ = write!(path, "/long-poll?room={room}&after={cursor}&hold_ms={}", hold.as_millis());
+                });
             }
             let answer = self.asker.answer().await;
             self.cursor.take(answer?)?;

@@ -22,35 +22,39 @@ struct Posts {
     waiting: VecDeque<Bytes>,
     /// One POST under way, and those beside it: the bookkeeping of a set is a cost that most clients can do without. Made for the
     /// first, because who only listens holds no room for it.
-    one: Option<Asker<Bytes>>,
+    one: Option<Asker<Vec<u8>>>,
     others: FuturesUnordered<Exchange>,
 }
 
 impl Posts {
-    fn push(&mut self, message: Bytes) {
-        self.waiting.push_back(message);
-        self.start();
+    /// Sends a message now or, behind those that wait, later.
+    fn push(&mut self, message: &[u8]) {
+        if self.has_place() && self.waiting.is_empty() {
+            self.post(message);
+        } else {
+            self.waiting.push_back(Bytes::copy_from_slice(message));
+        }
     }
 
-    fn start(&mut self) {
-        let at_once = if self.echo { usize::MAX } else { 1 };
-        while self.under_way() < at_once {
-            let Some(message) = self.waiting.pop_front() else { return };
-            let (http, path) = (&self.http, if self.echo { "/echo" } else { "/messages" });
-            let one = self.one.get_or_insert_with(|| {
-                let http = http.clone();
-                Asker::new(move |message| {
-                    let http = http.clone();
-                    async move { http.post(path, &[], message).await }
-                })
-            });
-            if !one.is_under_way() {
-                one.ask(message);
-                continue;
-            }
+    /// Whether a message may go on its way.
+    fn has_place(&self) -> bool {
+        self.echo || self.under_way() == 0
+    }
+
+    fn post(&mut self, message: &[u8]) {
+        let (http, path) = (&self.http, if self.echo { "/echo" } else { "/messages" });
+        let one = self.one.get_or_insert_with(|| {
             let http = http.clone();
-            self.others.push(Box::pin(async move { http.post(path, &[], message).await }));
+            Asker::new(async move |message: &Vec<u8>| http.post(path, &[], message).await)
+        });
+        if !one.is_under_way() {
+            return one.ask(|body| {
+                body.clear();
+                body.extend_from_slice(message);
+            });
         }
+        let (http, message) = (http.clone(), Bytes::copy_from_slice(message));
+        self.others.push(Box::pin(async move { http.post(path, &[], &message).await }));
     }
 
     fn under_way(&self) -> usize {
@@ -73,7 +77,11 @@ impl Posts {
     /// Pending for ever while there is none.
     async fn next(&mut self) -> Result<Delivery<'_>, TransportError> {
         let answer = poll_fn(|context| self.poll_answer(context)).await?;
-        self.start();
+        while self.has_place()
+            && let Some(message) = self.waiting.pop_front()
+        {
+            self.post(&message);
+        }
         match (self.echo, answer.status) {
             (true, 200) => Ok(Delivery::shared(answer.body)),
             (false, 204) => Ok(Delivery::Accepted),
@@ -117,7 +125,7 @@ impl<D: Downlink> Connect for HttpSession<D> {
 
 impl<D: Downlink> Session for HttpSession<D> {
     async fn send(&mut self, message: &[u8]) -> Result<(), TransportError> {
-        self.posts.push(Bytes::copy_from_slice(message));
+        self.posts.push(message);
         Ok(())
     }
 

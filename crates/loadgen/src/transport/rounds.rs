@@ -1,8 +1,6 @@
 //! Polls, one after the other: when the next may be asked, and the one that is under way. What is asked and what an answer
 //! means is the poller's affair.
 
-use std::future::Future;
-
 use super::asker::Asker;
 use crate::client::Context;
 use crate::pacer::Ticker;
@@ -16,12 +14,9 @@ pub(super) struct Rounds<R> {
     pub asker: Asker<R>,
 }
 
-impl<R: 'static> Rounds<R> {
+impl<R: Default + 'static> Rounds<R> {
     /// None yet; `exchange` is how one is asked and answered.
-    pub fn new<F>(exchange: impl Fn(R) -> F + 'static) -> Rounds<R>
-    where
-        F: Future<Output = Result<Answer, TransportError>> + 'static,
-    {
+    pub fn new(exchange: impl AsyncFn(&R) -> Result<Answer, TransportError> + 'static) -> Rounds<R> {
         Rounds { ticker: None, asker: Asker::new(exchange) }
     }
 

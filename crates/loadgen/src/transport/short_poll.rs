@@ -1,7 +1,9 @@
 //! Short polling: GET with a cursor at an interval. 200 brings a batch, 204 or 304 brings nothing.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::fmt;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -50,28 +52,25 @@ impl Cursor {
             }
             status => return Err(TransportError::Unexpected(format!("status {status} to a poll"))),
         }
-        let batch = Batch::decode(&answer.body, MAX_BODY_BYTES).map_err(|e| TransportError::Malformed(e.to_string()))?;
+        let ready = &mut self.ready;
+        let each = |message| {
+            let payload = match message {
+                // A slice of the body: no copy of a payload that needed no unescaping.
+                Cow::Borrowed(text) => answer.body.slice_ref(str::as_bytes(text)),
+                Cow::Owned(text) => Bytes::from(text),
+            };
+            ready.push_back(Delivery::shared(payload));
+        };
+        let batch = Batch::decode(&answer.body, MAX_BODY_BYTES, each).map_err(|e| TransportError::Malformed(e.to_string()))?;
         if batch.also.len() > MOST_FURTHER_ROOMS {
             return Err(TransportError::Malformed(format!("where {} further rooms stand", batch.also.len())));
         }
         (self.next, self.also) = (batch.next, batch.also);
         if batch.lost > 0 {
-            self.ready.push_back(Delivery::Lost(batch.lost));
-        }
-        for message in batch.messages {
-            let payload = match message {
-                // A slice of the body: no copy of a payload that needed no unescaping.
-                std::borrow::Cow::Borrowed(text) => answer.body.slice_ref(text.as_bytes()),
-                std::borrow::Cow::Owned(text) => Bytes::from(text),
-            };
-            self.ready.push_back(Delivery::shared(payload));
+            // They were before what has come now, and nothing else is there: a poll is asked when all was taken.
+            self.ready.push_front(Delivery::Lost(batch.lost));
         }
         Ok(())
-    }
-
-    /// As a request and an entity tag have it: a number for each room.
-    pub fn text(&self) -> String {
-        self.also.iter().fold(self.next.to_string(), |text, next| format!("{text}{ROOM_SEPARATOR}{next}"))
     }
 
     /// The next of what has come.
@@ -80,45 +79,64 @@ impl Cursor {
     }
 }
 
+/// As a request and an entity tag have it: a number for each room.
+impl fmt::Display for Cursor {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.next)?;
+        self.also.iter().try_for_each(|next| write!(out, "{ROOM_SEPARATOR}{next}"))
+    }
+}
+
 /// A client that polls at an interval.
 pub(crate) struct ShortPoll {
     room: String,
     cursor: Cursor,
-    /// What is asked for as long as the cursor stands: most polls of a short interval are empty.
-    path: Option<Rc<str>>,
-    conditional: bool,
+    /// Whether the next request is the latest again: most polls of a short interval are empty, and the cursor stands.
+    is_known: bool,
+    /// The entity tag of what is known, empty as long as there was none, where the client asks for nothing but news.
     etag: Option<String>,
     context: Context,
     rounds: Rounds<Request>,
 }
 
-/// The path, and the entity tag of what is known.
-type Request = (Rc<str>, Option<String>);
+/// What distinguishes one poll from the next.
+#[derive(Default)]
+struct Request {
+    path: String,
+    /// Empty if there is no condition.
+    etag: String,
+}
 
 impl ShortPoll {
-    fn request(&mut self) -> Request {
-        let make = || format!("/poll?room={}&after={}", self.room, self.cursor.text()).into();
-        let path = Rc::clone(self.path.get_or_insert_with(make));
-        let etag = self.conditional.then(|| self.etag.clone().unwrap_or_else(|| format!("\"{}\"", self.cursor.text())));
-        (path, etag)
+    fn ask(&mut self) {
+        let ShortPoll { room, cursor, is_known, etag, rounds, .. } = self;
+        rounds.asker.ask(|request| {
+            if !std::mem::replace(is_known, true) {
+                request.path.clear();
+                // Writing into memory does not fail.
+                let _ = write!(request.path, "/poll?room={room}&after={cursor}");
+            }
+            if let Some(etag) = etag {
+                request.etag.clear();
+                let _ = if etag.is_empty() { write!(request.etag, "\"{cursor}\"") } else { request.etag.write_str(etag) };
+            }
+        });
     }
 }
 
 impl Downlink for ShortPoll {
     async fn connect(context: &Context, http: Http, room: String) -> Result<Self, TransportError> {
+        let is_conditional = context.target.arm.empty == EmptyAnswer::NotModified;
+        if is_conditional {
+            http.keep_heads();
+        }
         let cursor = Cursor::find(context, &http, &room).await?;
-        let conditional = context.target.arm.empty == EmptyAnswer::NotModified;
-        let rounds = Rounds::new(move |(path, etag): Request| {
-            let http = http.clone();
-            async move {
-                match &etag {
-                    Some(etag) => http.get(&path, &[("if-none-match", etag)], Duration::ZERO).await,
-                    None => http.get(&path, &[], Duration::ZERO).await,
-                }
-            }
+        let rounds = Rounds::new(async move |request: &Request| {
+            let condition = [("if-none-match", &*request.etag)];
+            http.get(&request.path, if request.etag.is_empty() { &[] } else { &condition }, Duration::ZERO).await
         });
-        let context = context.clone();
-        Ok(ShortPoll { room, cursor, path: None, conditional, etag: None, context, rounds })
+        let (context, etag) = (context.clone(), is_conditional.then(String::new));
+        Ok(ShortPoll { room, cursor, is_known: false, etag, context, rounds })
     }
 
     async fn next(&mut self) -> Result<Delivery<'_>, TransportError> {
@@ -127,14 +145,14 @@ impl Downlink for ShortPoll {
                 return Ok(delivery);
             }
             if self.rounds.are_due(Some(&self.context)).await {
-                let request = self.request();
-                self.rounds.asker.ask(request);
+                self.ask();
             }
             let answer = self.rounds.answer().await?;
-            self.etag = answer.etag.clone().or(self.etag.take());
-            if answer.status == 200 {
-                self.path = None;
+            if let (Some(etag), Some(now)) = (&mut self.etag, answer.headers.get("etag")) {
+                etag.clear();
+                etag.push_str(now);
             }
+            self.is_known &= answer.status != 200;
             self.cursor.take(answer)?;
         }
     }

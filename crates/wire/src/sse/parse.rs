@@ -1,9 +1,6 @@
 //! Reading an event stream as it arrives: the standard's algorithm, bytes in, events out (WHATWG HTML §9.2.6). All of it but the
 //! reconnection time, which nobody here asks for.
 
-use std::borrow::Cow;
-use std::sync::Arc;
-
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use thiserror::Error;
 
@@ -11,13 +8,13 @@ use super::{DEFAULT_EVENT, find_line_break};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// An event as a client gets it.
+/// An event as a client gets it. The names are the parser's, which writes the next ones into the same place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
+pub struct Event<'a> {
     /// The last event id of the stream at this event: its own, or that of an earlier one if it has none. `None` if empty.
-    pub id: Option<Arc<str>>,
+    pub id: Option<&'a str>,
     /// The type: [`DEFAULT_EVENT`] unless the event names one.
-    pub event: Cow<'static, str>,
+    pub event: &'a str,
     /// The data, lines joined with LF. Always UTF-8: whatever is not was replaced by U+FFFD, as the standard has it.
     pub data: Bytes,
 }
@@ -69,11 +66,13 @@ pub struct Parser {
     /// How much of the front of the buffer is known to hold no line break.
     scanned_bytes: usize,
     data: BytesMut,
-    event: Option<String>,
+    /// The type of the event that is being read, and of the one that was dispatched; empty for the usual one.
+    event: String,
+    dispatched_event: String,
     /// The "last event ID buffer" of the standard: set by a field, at once.
-    id: Option<Arc<str>>,
+    id: String,
     /// The "last event ID string": set from the buffer when an event is dispatched.
-    last_event_id: Option<Arc<str>>,
+    last_event_id: String,
 }
 
 impl Parser {
@@ -85,15 +84,16 @@ impl Parser {
             swallow_line_feed: false,
             scanned_bytes: 0,
             data: BytesMut::new(),
-            event: None,
-            id: None,
-            last_event_id: None,
+            event: String::new(),
+            dispatched_event: String::new(),
+            id: String::new(),
+            last_event_id: String::new(),
         }
     }
 
     /// The id to reconnect with: that of the last empty line, whether or not it had data. `None` if there is none or it is empty.
     pub fn last_event_id(&self) -> Option<&str> {
-        self.last_event_id.as_deref()
+        Some(&*self.last_event_id).filter(|id| !id.is_empty())
     }
 
     /// Takes lines off the front of `received` until one completes an event, which is returned, or no whole line is left.
@@ -104,7 +104,7 @@ impl Parser {
     /// # Errors
     ///
     /// [`ParseError`] if a limit is exceeded. The same calls with the same bytes in other pieces fail at the same event.
-    pub fn next_event(&mut self, received: &mut BytesMut) -> Result<Option<Event>, ParseError> {
+    pub fn next_event(&mut self, received: &mut BytesMut) -> Result<Option<Event<'_>>, ParseError> {
         if !self.started {
             if received.len() < BYTE_ORDER_MARK.len() && BYTE_ORDER_MARK.starts_with(received) {
                 return Ok(None);
@@ -135,9 +135,10 @@ impl Parser {
             self.swallow_line_feed = received[line_bytes] == b'\r';
             received.advance(line_bytes + 1);
             if line_bytes == 0
-                && let Some(event) = self.dispatch()
+                && let Some(data) = self.dispatch()
             {
-                return Ok(Some(event));
+                let event = if self.dispatched_event.is_empty() { DEFAULT_EVENT } else { &self.dispatched_event };
+                return Ok(Some(Event { id: self.last_event_id(), event, data }));
             }
         }
     }
@@ -170,25 +171,30 @@ impl Parser {
                 self.data.put_slice(value.as_bytes());
                 self.data.put_u8(b'\n');
             }
-            b"event" => self.event = Some(String::from_utf8_lossy(value).into_owned()),
-            b"id" if !value.contains(&0) => {
-                self.id = if value.is_empty() { None } else { Some(Arc::from(String::from_utf8_lossy(value))) };
-            }
+            b"event" => set(&mut self.event, value),
+            b"id" if !value.contains(&0) => set(&mut self.id, value),
             // Fields that nobody knows, ids with a null character, and `retry`: it sets a time and touches no event.
             _ => {}
         }
         Ok(())
     }
 
-    /// §9.2.6, "dispatch the event".
-    fn dispatch(&mut self) -> Option<Event> {
+    /// §9.2.6, "dispatch the event": its data, if it has any.
+    fn dispatch(&mut self) -> Option<Bytes> {
         self.last_event_id.clone_from(&self.id);
-        let event = self.event.take().filter(|name| !name.is_empty());
+        std::mem::swap(&mut self.dispatched_event, &mut self.event);
+        self.event.clear();
         if self.data.is_empty() {
             return None;
         }
         let mut data = self.data.split().freeze();
         data.truncate(data.len() - 1);
-        Some(Event { id: self.last_event_id.clone(), event: event.map_or(Cow::Borrowed(DEFAULT_EVENT), Cow::Owned), data })
+        Some(data)
     }
+}
+
+/// The value of a field, where the one before was.
+fn set(field: &mut String, value: &[u8]) {
+    field.clear();
+    field.push_str(&String::from_utf8_lossy(value));
 }

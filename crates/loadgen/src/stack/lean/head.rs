@@ -2,7 +2,6 @@
 //! connection, and nothing else of it.
 
 use std::mem::MaybeUninit;
-use std::rc::Rc;
 
 use super::super::MAX_BODY_BYTES;
 use super::MAX_HEAD_BYTES;
@@ -23,7 +22,7 @@ pub(super) enum Framing {
 }
 
 /// What matters of a head.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
     /// Bytes of the head, its empty line included.
     pub bytes: usize,
@@ -33,27 +32,14 @@ pub(super) struct Head {
     pub framing: Framing,
     /// Whether the connection may be used again after the body.
     pub keep_alive: bool,
-    /// The `ETag`, if there was one in visible ASCII.
-    pub etag: Option<Box<str>>,
-    /// The `Content-Type`, likewise, of an answer that has a body.
-    pub content_type: Option<Box<str>>,
 }
 
 fn malformed(what: impl Into<String>) -> TransportError {
     TransportError::Malformed(what.into())
 }
 
-/// Headers that somebody wants to know, and what they were in the latest head.
-#[derive(Debug, Default)]
-pub(super) struct Kept {
-    /// By their names in small letters.
-    pub names: Rc<[String]>,
-    /// In that order.
-    pub values: Vec<Option<Box<str>>>,
-}
-
 /// The head that `input` begins with; `None` if it is not complete.
-pub(super) fn parse(input: &[u8], kept: &mut Kept) -> Result<Option<Head>, TransportError> {
+pub(super) fn parse(input: &[u8]) -> Result<Option<Head>, TransportError> {
     let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut response, input, &mut headers);
@@ -64,25 +50,14 @@ pub(super) fn parse(input: &[u8], kept: &mut Kept) -> Result<Option<Head>, Trans
         Err(error) => return Err(malformed(format!("HTTP head: {error}"))),
     };
     let status = response.code.unwrap_or_default();
-    let (mut length, mut chunked, mut etag, mut content_type) = (None, None, None, None);
+    let (mut length, mut chunked) = (None, None);
     let (mut close, mut stay) = (false, response.version == Some(1));
-    kept.values.clear();
-    kept.values.resize(kept.names.len(), None);
     for header in response.headers {
-        for (name, kept) in kept.names.iter().zip(&mut kept.values) {
-            if header.name.eq_ignore_ascii_case(name) {
-                *kept = std::str::from_utf8(header.value).ok().filter(visible).map(Box::from);
-            }
-        }
         // Lengths differ, so most headers are told apart without comparing.
         match header.name.len() {
-            4 if header.name.eq_ignore_ascii_case("etag") => etag = std::str::from_utf8(header.value).ok().filter(visible),
             10 if header.name.eq_ignore_ascii_case("connection") => {
                 close |= has_token(header.value, "close");
                 stay |= has_token(header.value, "keep-alive");
-            }
-            12 if header.name.eq_ignore_ascii_case("content-type") => {
-                content_type = std::str::from_utf8(header.value).ok().filter(visible);
             }
             14 if header.name.eq_ignore_ascii_case("content-length") => {
                 let value = decimal(header.value).ok_or_else(|| malformed("a content-length that is no number"))?;
@@ -113,13 +88,20 @@ pub(super) fn parse(input: &[u8], kept: &mut Kept) -> Result<Option<Head>, Trans
         (_, None, None) => Framing::UntilClose,
     };
     let keep_alive = stay && !close && framing != Framing::UntilClose;
-    let (etag, content_type) = (etag.map(Box::from), content_type.map(Box::from));
-    Ok(Some(Head { bytes, status, framing, keep_alive, etag, content_type }))
+    Ok(Some(Head { bytes, status, framing, keep_alive }))
 }
 
-/// Whether a value can be sent back as it came.
-fn visible(value: &&str) -> bool {
-    value.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
+/// The value of the last header of this name in a head that was parsed before, if it is visible ASCII and so can be sent back as it
+/// came. A pass over the lines, and no second parsing: what they are is known.
+pub(crate) fn header<'a>(head: &'a [u8], name: &str) -> Option<&'a str> {
+    let lines = head.split(|&byte| byte == b'\n').skip(1);
+    let values = lines.filter_map(|line| {
+        let (found, rest) = line.split_at_checked(name.len())?;
+        let value = rest.strip_prefix(b":").filter(|_| found.eq_ignore_ascii_case(name.as_bytes()))?;
+        Some(value.trim_ascii())
+    });
+    let value = values.last().filter(|value| value.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~')))?;
+    std::str::from_utf8(value).ok()
 }
 
 /// Whether a comma-separated list has the token.
@@ -144,14 +126,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn head(text: &str) -> Head {
-        parse(text.as_bytes(), &mut Kept::default()).expect("well-formed").expect("complete")
+        parse(text.as_bytes()).expect("well-formed").expect("complete")
     }
 
     #[test]
     fn what_a_head_means() {
         let plain = head("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: \"7\"\r\n\r\nhello");
         assert_eq!((plain.status, plain.framing, plain.keep_alive), (200, Framing::Length(5), true));
-        assert_eq!(plain.etag.as_deref(), Some("\"7\""));
         assert_eq!(head("HTTP/1.1 200 \r\ntransfer-encoding: Chunked\r\n\r\n").framing, Framing::Chunked);
         let old = head("HTTP/1.0 200 OK\r\n\r\n");
         assert_eq!((old.framing, old.keep_alive), (Framing::UntilClose, false));
@@ -162,6 +143,18 @@ mod tests {
             assert_eq!((bare.framing, bare.keep_alive), (Framing::Length(0), true), "{status}");
         }
         assert_eq!(head("HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-length: 3\r\n\r\n").framing, Framing::Length(3));
+    }
+
+    #[test]
+    fn what_a_header_says() {
+        let head = b"HTTP/1.1 200 OK\r\nETag:\"7\"\r\nx: a: b \r\nX-Y: one\r\nx-y:\ttwo\r\nodd: \xe9\r\nempty:\r\n\r\n";
+        assert!(parse(head).expect("well-formed").is_some_and(|parsed| parsed.bytes == head.len()));
+        for (name, value) in
+            [("etag", Some("\"7\"")), ("x", Some("a: b")), ("x-y", Some("two")), ("odd", None), ("empty", Some("")), ("ta", None)]
+        {
+            assert_eq!(header(head, name), value, "{name}");
+        }
+        assert_eq!(header(b"", "etag"), None);
     }
 
     #[test]
@@ -178,14 +171,14 @@ mod tests {
             ("HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n", "not asked for"),
             ("HTTP/1.1 200 OK\r\na b: c\r\n\r\n", "HTTP head"),
         ] {
-            let error = parse(text.as_bytes(), &mut Kept::default()).expect_err(text).to_string();
+            let error = parse(text.as_bytes()).expect_err(text).to_string();
             assert!(error.contains(why), "{text:?}: {error}");
         }
         let endless = format!("HTTP/1.1 200 OK\r\nx: {}", "y".repeat(MAX_HEAD_BYTES));
-        assert!(parse(endless.as_bytes(), &mut Kept::default()).is_err());
-        assert!(parse(format!("{endless}\r\n\r\n").as_bytes(), &mut Kept::default()).is_err());
+        assert!(parse(endless.as_bytes()).is_err());
+        assert!(parse(format!("{endless}\r\n\r\n").as_bytes()).is_err());
         let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(MAX_HEADERS + 1));
-        assert!(parse(many.as_bytes(), &mut Kept::default()).is_err());
+        assert!(parse(many.as_bytes()).is_err());
     }
 
     proptest! {
@@ -194,8 +187,21 @@ mod tests {
             let head = format!("HTTP/1.1 200 OK\r\nx: {value}\r\ncontent-length: {}\r\n\r\n", body.len());
             let whole = format!("{head}{body}");
             for cut in 0..whole.len() {
-                let parsed = parse(&whole.as_bytes()[..cut], &mut Kept::default()).expect("well-formed").map(|head| head.bytes);
+                let parsed = parse(&whole.as_bytes()[..cut]).expect("well-formed").map(|head| head.bytes);
                 prop_assert_eq!(parsed, (cut >= head.len()).then_some(head.len()));
+            }
+        }
+
+        #[test]
+        fn headers_are_what_the_parser_sees(fields in prop::collection::vec(("[a-cA-C]{1,2}", "[ \t]{0,2}", "[ -~]{0,9}"), 0..6)) {
+            let lines: String = fields.iter().map(|(name, space, value)| format!("{name}:{space}{value}\r\n")).collect();
+            let head = format!("HTTP/1.1 200 OK\r\n{lines}\r\n");
+            let mut headers = [httparse::EMPTY_HEADER; 8];
+            let mut parsed = httparse::Response::new(&mut headers);
+            parsed.parse(head.as_bytes()).expect("well-formed");
+            for (name, ..) in &fields {
+                let seen = parsed.headers.iter().rfind(|seen| seen.name.eq_ignore_ascii_case(name)).map(|seen| seen.value);
+                prop_assert_eq!(header(head.as_bytes(), &name.to_ascii_lowercase()).map(str::as_bytes), seen);
             }
         }
 
@@ -204,7 +210,7 @@ mod tests {
             if status {
                 bytes.splice(0..0, *b"HTTP/1.1 200 OK\r\n");
             }
-            if let Ok(Some(head)) = parse(&bytes, &mut Kept::default()) {
+            if let Ok(Some(head)) = parse(&bytes) {
                 prop_assert!(head.bytes <= bytes.len());
             }
         }

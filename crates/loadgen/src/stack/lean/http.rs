@@ -12,14 +12,13 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use rustls::ClientConfig;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use wirecost_model::ledger::Flow;
 use wirecost_probe::meter::Meter;
 
 use super::super::connection::{Connection, StageSink, open};
 use super::super::watchdog::Watchdog;
-use super::super::{ANSWER_TIMEOUT, Answer, Extra, MAX_BODY_BYTES};
+use super::super::{ANSWER_TIMEOUT, Answer, Headers, MAX_BODY_BYTES};
 use super::body::Body;
-use super::head::{self, Framing, Head, Kept};
+use super::head::{self, Framing, Head};
 use super::input::Input;
 use super::request::Requests;
 use crate::session::TransportError;
@@ -37,8 +36,8 @@ struct Client {
     tls: Option<Arc<ClientConfig>>,
     requests: Requests,
     keep_alive: bool,
-    /// Headers of answers that somebody wants to know, by their names in small letters.
-    keep: RefCell<Rc<[String]>>,
+    /// Whether somebody wants to know what the heads of answers say.
+    keeps_heads: Cell<bool>,
     /// Requests whose writing has begun.
     begun: Cell<u64>,
     meter: Arc<Meter>,
@@ -61,24 +60,28 @@ struct Wire {
     /// Whether any of the request was written, and whether anything of an answer has come.
     written: bool,
     answered: bool,
-    /// Of the request.
-    head_bytes: u64,
-    kept: Kept,
 }
 
 /// A request, to be written again if its connection turns out to be gone.
 #[derive(Clone, Copy)]
 enum Request<'a> {
     Get(&'a [(&'a str, &'a str)]),
-    Post(&'a [(&'a str, &'a str)], &'a Bytes),
+    Post(&'a [(&'a str, &'a str)], &'a [u8]),
+}
+
+/// An answer of which the head is here.
+struct Begun {
+    link: Box<Link>,
+    head: Head,
+    /// As it came, if heads are kept.
+    text: Bytes,
+    request_head_bytes: usize,
 }
 
 /// The body of an answer that does not end.
 pub(crate) struct ByteStream {
     link: Box<Link>,
     body: Body,
-    /// As the head said it.
-    pub content_type: Option<Box<str>>,
 }
 
 fn timed_out(limit: Duration) -> TransportError {
@@ -91,13 +94,13 @@ impl Http {
         let tls = target.tls().map_err(|e| TransportError::Http(e.to_string()))?;
         let requests = Requests::new(target);
         let (target, keep_alive) = (Rc::clone(target), target.arm.keep_alive);
-        let (keep, begun, idle) = Default::default();
-        Ok(Http(Rc::new(Client { target, tls, requests, keep_alive, keep, begun, meter, stages, idle })))
+        let (keeps_heads, begun, idle) = Default::default();
+        Ok(Http(Rc::new(Client { target, tls, requests, keep_alive, keeps_heads, begun, meter, stages, idle })))
     }
 
-    /// Wants these headers of every answer, by their names in small letters.
-    pub fn keep(&self, names: Vec<String>) {
-        *self.0.keep.borrow_mut() = names.into();
+    /// Wants the heads of all answers from now on.
+    pub fn keep_heads(&self) {
+        self.0.keeps_heads.set(true);
     }
 
     /// Requests whose writing has begun.
@@ -111,24 +114,15 @@ impl Http {
     }
 
     /// POST; the whole answer.
-    pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: Bytes) -> Result<Answer, TransportError> {
-        self.0.whole(path, Request::Post(headers, &body), ANSWER_TIMEOUT).await
+    pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Answer, TransportError> {
+        self.0.whole(path, Request::Post(headers, body), ANSWER_TIMEOUT).await
     }
 
-    /// GET; an answer that goes on. Returns when its head is here.
-    pub async fn open(&self, path: &str, headers: &[(&'static str, &str)]) -> Result<ByteStream, TransportError> {
-        let (link, head) = self.0.begin(path, Request::Get(headers), ANSWER_TIMEOUT).await?;
+    /// GET; an answer that goes on, and what its head says. Returns when that is here.
+    pub async fn open(&self, path: &str, headers: &[(&str, &str)]) -> Result<(ByteStream, Headers), TransportError> {
+        let Begun { link, head, text, .. } = self.0.begin(path, Request::Get(headers), ANSWER_TIMEOUT).await?;
         match head.status {
-            200 => Ok(ByteStream { link, body: head.framing.into(), content_type: head.content_type }),
-            status => Err(TransportError::Unexpected(format!("status {status} where a stream was to begin"))),
-        }
-    }
-
-    /// The same with headers of the caller's.
-    pub async fn open_with(&self, path: &str, headers: &[(&str, &str)]) -> Result<ByteStream, TransportError> {
-        let (link, head) = self.0.begin(path, Request::Get(headers), ANSWER_TIMEOUT).await?;
-        match head.status {
-            200 => Ok(ByteStream { link, body: head.framing.into(), content_type: head.content_type }),
+            200 => Ok((ByteStream { link, body: head.framing.into() }, Headers::Head(text))),
             status => Err(TransportError::Unexpected(format!("status {status} to GET {path}, where a stream was to begin"))),
         }
     }
@@ -136,34 +130,24 @@ impl Http {
 
 impl Client {
     async fn whole(&self, path: &str, request: Request<'_>, limit: Duration) -> Result<Answer, TransportError> {
-        let (mut link, head) = self.begin(path, request, limit).await?;
+        let Begun { mut link, head, text, request_head_bytes } = self.begin(path, request, limit).await?;
         let Link { wire, watchdog } = &mut *link;
         let body = match head.framing {
             Framing::Length(0) => Bytes::new(),
             framing => watchdog.watch(limit, pin!(wire.body(framing))).await.ok_or_else(|| timed_out(limit))??,
         };
-        let extra = self.target.foreign.is_some().then(|| {
-            let heads = Flow { up: link.wire.head_bytes, down: head.bytes as u64 };
-            Box::new(Extra { kept: std::mem::take(&mut link.wire.kept.values), heads })
-        });
         // Bytes that nobody asked for would be taken for the next answer.
         if self.keep_alive && head.keep_alive && link.wire.input.buffer.is_empty() {
             self.idle.borrow_mut().push(link);
         }
-        Ok(Answer {
-            status: head.status,
-            etag: head.etag.map(String::from),
-            content_type: head.content_type.map(String::from),
-            extra,
-            body,
-        })
+        Ok(Answer { status: head.status, headers: Headers::Head(text), request_head_bytes, body })
     }
 
     /// Sends a request and returns with the head of its answer. A kept connection may have been closed by the server in
     /// the meantime: then a GET of which no byte was answered goes out once more, on a new connection (RFC 9112 §9.3.1). A POST does
     /// so only if nothing of it was written, because a message must not be sent twice; and one that the server may hold does not
     /// either, because the end of a parked poll's connection is the end of what it waited for.
-    async fn begin(&self, path: &str, request: Request<'_>, limit: Duration) -> Result<(Box<Link>, Head), TransportError> {
+    async fn begin(&self, path: &str, request: Request<'_>, limit: Duration) -> Result<Begun, TransportError> {
         let mut kept = self.idle();
         let may_repeat = matches!(request, Request::Get(_)) && limit == ANSWER_TIMEOUT;
         loop {
@@ -173,7 +157,7 @@ impl Client {
                 None => (Box::pin(self.connect()).await?, true),
             };
             match self.exchange(&mut link, path, request, limit).await {
-                Ok(head) => return Ok((link, head)),
+                Ok((head, text, request_head_bytes)) => return Ok(Begun { link, head, text, request_head_bytes }),
                 Err(TransportError::Ended | TransportError::Io(_))
                     if !new && !link.wire.answered && (may_repeat || !link.wire.written) => {}
                 Err(error) => return Err(error),
@@ -199,12 +183,17 @@ impl Client {
         let opening = open(&self.target, self.tls.clone(), Arc::clone(&self.meter), &mut stages);
         let stream = tokio::time::timeout(ANSWER_TIMEOUT, opening).await.map_err(|_| timed_out(ANSWER_TIMEOUT))??;
         (self.stages)(stages);
-        let kept = Kept { names: self.keep.borrow().clone(), values: Vec::new() };
-        let wire = Wire { stream, input: Input::new(), output: Vec::new(), written: false, answered: false, head_bytes: 0, kept };
+        let wire = Wire { stream, input: Input::new(), output: Vec::new(), written: false, answered: false };
         Ok(Box::new(Link { wire, watchdog: Watchdog::default() }))
     }
 
-    async fn exchange(&self, link: &mut Link, path: &str, request: Request<'_>, limit: Duration) -> Result<Head, TransportError> {
+    async fn exchange(
+        &self,
+        link: &mut Link,
+        path: &str,
+        request: Request<'_>,
+        limit: Duration,
+    ) -> Result<(Head, Bytes, usize), TransportError> {
         let Link { wire, watchdog } = link;
         wire.output.clear();
         let body = match request {
@@ -214,26 +203,27 @@ impl Client {
             }
             Request::Post(headers, body) => {
                 self.requests.post(&mut wire.output, path, headers, body.len());
-                &body[..]
+                body
             }
         };
         (wire.written, wire.answered) = (false, false);
-        wire.head_bytes = wire.output.len() as u64;
+        let request_head_bytes = wire.output.len();
         watchdog.next_exchange();
         self.begun.set(self.begun.get() + 1);
         if let Some(foreign) = &self.target.foreign {
-            foreign.books.request(wire.output.len());
+            foreign.books.request(request_head_bytes);
         }
         let head = watchdog.watch(limit, pin!(wire.ask(body))).await.ok_or_else(|| timed_out(limit))??;
         if let Some(foreign) = &self.target.foreign {
             foreign.books.answer(head.bytes);
         }
-        Ok(head)
+        let text = wire.take_head(head, self.keeps_heads.get());
+        Ok((head, text, request_head_bytes))
     }
 }
 
 impl Wire {
-    /// Writes the head in `output`, and the body; reads the answer's head.
+    /// Writes the head in `output`, and the body; reads the answer's head, which stays at the front of the input.
     async fn ask(&mut self, body: &[u8]) -> Result<Head, TransportError> {
         let mut rest = body;
         if body.len() <= COPIED_BODY_BYTES {
@@ -264,21 +254,26 @@ impl Wire {
             if self.input.buffer.is_empty() {
                 self.fill().await?;
             }
-            let head = match head::parse(&self.input.buffer, &mut self.kept)? {
-                None => {
-                    self.fill().await?;
-                    continue;
-                }
-                Some(head) => head,
+            let Some(head) = head::parse(&self.input.buffer)? else {
+                self.fill().await?;
+                continue;
             };
-            self.input.buffer.advance(head.bytes);
             match head.status {
                 // Interim answers say nothing to a client that has sent everything (RFC 9110 §15.2).
-                100..=199 if head.status != 101 => {}
+                100..=199 if head.status != 101 => self.input.buffer.advance(head.bytes),
                 101 => return Err(TransportError::Unexpected("status 101 to a request that did not ask for it".into())),
                 _ => return Ok(head),
             }
         }
+    }
+
+    /// Takes a head off the front of the input: as it came, if somebody wants it.
+    fn take_head(&mut self, head: Head, wanted: bool) -> Bytes {
+        if wanted {
+            return self.input.buffer.split_to(head.bytes).freeze();
+        }
+        self.input.buffer.advance(head.bytes);
+        Bytes::new()
     }
 
     /// Reads; the end of the connection is an error.

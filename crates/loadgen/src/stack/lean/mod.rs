@@ -13,8 +13,8 @@
 //!
 //! On the steady path, which is a request on a kept connection or a message on an open one, nothing here
 //! takes a lock, reads a clock or allocates, as long as the caller drops an answer before it asks for the
-//! next: the buffer is then taken back. An empty poll and a message over WebSocket allocate nothing as a whole either
-//! (`tests/allocations.rs` counts); a POST, and a poll that brings messages, do.
+//! next: the buffer is then taken back. Nor does a whole message allocate, by any transport but Socket.IO, or a poll
+//! (`tests/allocations.rs` counts).
 
 pub mod http;
 pub mod websocket;
@@ -28,6 +28,8 @@ mod upgrade;
 
 #[cfg(test)]
 mod tests;
+
+pub(crate) use head::header;
 
 /// A head that is longer is refused.
 const MAX_HEAD_BYTES: usize = 64 << 10;

@@ -13,7 +13,7 @@ use reqwest::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder, Url};
 
 use super::super::watchdog::Watchdog;
-use super::super::{ANSWER_TIMEOUT, Answer, MAX_BODY_BYTES, headers};
+use super::super::{ANSWER_TIMEOUT, Answer, Headers, MAX_BODY_BYTES, headers};
 use crate::session::TransportError;
 use crate::target::Target;
 
@@ -43,8 +43,7 @@ fn failed(error: reqwest::Error) -> TransportError {
 /// The whole answer to what was sent.
 async fn answer(sent: impl Future<Output = reqwest::Result<reqwest::Response>>) -> Result<Answer, TransportError> {
     let mut response = sent.await.map_err(failed)?;
-    let header = |name| response.headers().get(name).and_then(|v: &HeaderValue| v.to_str().ok()).map(str::to_string);
-    let (etag, content_type) = (header(reqwest::header::ETAG), header(reqwest::header::CONTENT_TYPE));
+    let headers = Headers::Read(Box::new(std::mem::take(response.headers_mut())));
     let status = response.status().as_u16();
     // Nearly every body comes in one piece, which then is not copied.
     let mut body = Bytes::new();
@@ -61,7 +60,7 @@ async fn answer(sent: impl Future<Output = reqwest::Result<reqwest::Response>>) 
         }
     }
     let body = if pieces.is_empty() { body } else { pieces.freeze() };
-    Ok(Answer { status, etag, content_type, extra: None, body })
+    Ok(Answer { status, headers, request_head_bytes: 0, body })
 }
 
 impl Http {
@@ -114,8 +113,9 @@ impl Http {
         &self,
         path: &str,
         headers: &[(&str, &str)],
-        body: Bytes,
-    ) -> impl Future<Output = Result<Answer, TransportError>> {
+        body: &[u8],
+    ) -> impl Future<Output = Result<Answer, TransportError>> + use<> {
+        let body = Bytes::copy_from_slice(body);
         self.whole(ANSWER_TIMEOUT, self.request(Method::POST, path, headers).map(|request| request.body(body)))
     }
 
@@ -138,7 +138,7 @@ impl Http {
     }
 
     /// GET; an answer that goes on. Returns when its head is here.
-    pub async fn open(&self, path: &str, headers: &[(&'static str, &str)]) -> Result<ByteStream, TransportError> {
+    pub async fn open(&self, path: &str, headers: &[(&str, &str)]) -> Result<ByteStream, TransportError> {
         let request = self.request(Method::GET, path, headers)?;
         let response = tokio::time::timeout(ANSWER_TIMEOUT, request.send())
             .await

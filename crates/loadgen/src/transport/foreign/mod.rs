@@ -34,10 +34,12 @@ pub(crate) fn quoted(body: &[u8]) -> String {
 
 /// Whether somebody's web page has come instead of messages.
 fn is_html(content_type: Option<&str>, body: &[u8]) -> bool {
-    let start: Vec<u8> = body.trim_ascii_start().iter().take(14).map(u8::to_ascii_lowercase).collect();
-    content_type.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html"))
-        || start.starts_with(b"<!doctype html")
-        || start.starts_with(b"<html")
+    let begins =
+        |text: &[u8], with: &str| text.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with.as_bytes()));
+    let body = body.trim_ascii_start();
+    content_type.is_some_and(|kind| begins(kind.as_bytes(), "text/html"))
+        || begins(body, "<!doctype html")
+        || begins(body, "<html")
 }
 
 /// A template that belongs to one client, filled in.

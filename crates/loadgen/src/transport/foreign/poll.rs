@@ -40,6 +40,11 @@ impl Poll {
         self.context.target.arm.transport == TransportKind::ShortPoll
     }
 
+    fn ask(&mut self) {
+        let (path, headers) = self.request();
+        self.rounds.asker.ask(|request| *request = (path, headers));
+    }
+
     fn request(&self) -> Request {
         let value = |name: &str| self.memories.get(name).cloned();
         // A parameter of the query that has no value yet is left empty: the path has to be whole.
@@ -55,13 +60,14 @@ impl Poll {
 
     /// Reads an answer into deliveries.
     fn take(&mut self, answer: Answer) -> Result<(), TransportError> {
-        let books = self.context.target.foreign.as_ref().map(|foreign| foreign.books.clone());
+        let target = Rc::clone(&self.context.target);
+        let books = target.foreign.as_ref().map(|foreign| &foreign.books);
         match answer.status {
             200 => {}
             // Nothing new, and the end of a hold: each has been seen with one server or another.
             204 | 304 | 408 => {
                 self.remember(&answer)?;
-                if let Some(books) = &books {
+                if let Some(books) = books {
                     books.poll(0, heads(&answer));
                 }
                 self.ready.push_back(Delivery::Nothing);
@@ -72,9 +78,9 @@ impl Poll {
                 return Err(TransportError::Unexpected(format!("status {status} to GET {path}: {}", quoted(&answer.body))));
             }
         }
-        let count = self.finder.find(answer.content_type.as_deref(), &answer.body, &mut self.ready)?;
+        let count = self.finder.find(answer.headers.get("content-type"), &answer.body, &mut self.ready)?;
         self.remember(&answer)?;
-        if let Some(books) = &books {
+        if let Some(books) = books {
             books.poll(count, heads(&answer));
         }
         if count == 0 {
@@ -84,10 +90,9 @@ impl Poll {
     }
 
     fn remember(&mut self, answer: &Answer) -> Result<(), TransportError> {
-        let mut kept = answer.extra.iter().flat_map(|extra| &extra.kept);
         for memory in &self.recipe.memories {
             let value = match &memory.source {
-                Source::Header(_) => kept.next().and_then(Option::as_deref).map(str::to_string),
+                Source::Header(name) => answer.headers.get(name).map(str::to_string),
                 Source::Json(_) if answer.body.is_empty() => None,
                 Source::Json(pointer) => {
                     let found = find::texts(&answer.body, pointer).map_err(|error| {
@@ -109,7 +114,7 @@ impl Poll {
     /// Starts a request and returns when it is written, or answered already.
     async fn park(&mut self) -> Result<(), TransportError> {
         let begun = begun(&self.http);
-        self.rounds.asker.ask(self.request());
+        self.ask();
         let (asker, http) = (&mut self.rounds.asker, &self.http);
         let answered = poll_fn(|cx| match asker.poll_answer(cx) {
             Polled::Ready(answer) => Polled::Ready(Some(answer)),
@@ -124,7 +129,7 @@ impl Poll {
 
 /// Bytes of the heads of a poll.
 fn heads(answer: &Answer) -> Flow {
-    answer.extra.as_ref().map_or(Flow::default(), |extra| extra.heads)
+    Flow { up: answer.request_head_bytes as u64, down: answer.headers.head_bytes() as u64 }
 }
 
 fn begun(http: &Http) -> u64 {
@@ -140,13 +145,7 @@ impl Connect for Poll {
     async fn connect(context: &Context) -> Result<Self, TransportError> {
         let recipe = recipe(context)?;
         let http = Http::new(&context.target, context.socket_meter.clone(), context.stage_sink())?;
-        let headers = recipe.memories.iter().filter_map(|memory| match &memory.source {
-            Source::Header(name) => Some(name.clone()),
-            Source::Json(_) => None,
-        });
-        if let Http::Lean(http) = &http {
-            http.keep(headers.collect());
-        }
+        http.keep_heads();
         // Memories are filled in at each request.
         let own = |name: &str| recipe.memories.iter().any(|memory| memory.name == name).then(|| format!("{{{name}}}"));
         let path = dialect::fill(&recipe.path, |name| own(name).or_else(|| filled(context, &format!("{{{name}}}")).ok()))
@@ -154,13 +153,10 @@ impl Connect for Poll {
         let memories = recipe.memories.iter().filter_map(|memory| Some((memory.name.clone(), memory.start.clone()?))).collect();
         let held = Duration::from_nanos(context.target.arm.hold.unwrap_or_default().ns());
         let (asked, gap) = (http.clone(), long_poll::gap(context));
-        let rounds = Rounds::new(move |(path, headers): Request| {
-            let http = asked.clone();
-            async move {
-                long_poll::wait(gap).await;
-                let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-                http.get(&path, &headers, held).await
-            }
+        let rounds = Rounds::new(async move |(path, headers): &Request| {
+            long_poll::wait(gap).await;
+            let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            asked.get(path, &headers, held).await
         });
         let mut poll = Poll {
             context: context.clone(),
@@ -174,7 +170,7 @@ impl Connect for Poll {
         };
         if poll.is_short() {
             // Where the stream stands: what is there already is not this trial's.
-            poll.rounds.asker.ask(poll.request());
+            poll.ask();
             let answer = poll.rounds.asker.answer().await?;
             poll.take(answer)?;
             poll.ready.clear();
@@ -206,7 +202,7 @@ impl Session for Poll {
             }
             let is_paced = self.is_short();
             if self.rounds.are_due(is_paced.then_some(&self.context)).await {
-                self.rounds.asker.ask(self.request());
+                self.ask();
             }
             let answer = self.rounds.answer().await?;
             self.take(answer)?;

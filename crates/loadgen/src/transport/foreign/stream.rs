@@ -70,8 +70,11 @@ impl Connect for Stream {
             headers.push(("accept", if is_events { "text/event-stream".into() } else { "*/*".into() }));
         }
         let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let mut stream = http.open_with(&path, &headers).await?;
-        let kind = stream.content_type.as_deref().unwrap_or("no type").to_string();
+        http.keep_heads();
+        let (mut stream, said) = http.open(&path, &headers).await?;
+        let kind = said.get("content-type").unwrap_or("no type").to_string();
+        // It would keep the memory that the stream comes in.
+        drop(said);
         // As a browser's EventSource: anything else is not an event stream (WHATWG HTML §9.2.2).
         if is_events && !kind.to_ascii_lowercase().starts_with("text/event-stream") {
             let begins = tokio::time::timeout(std::time::Duration::from_millis(200), stream.chunk()).await;

@@ -99,7 +99,7 @@ impl Codec {
 
     /// The packets in the answer to a poll.
     pub fn decode_body(self, answer: &Answer) -> Result<Packets, TransportError> {
-        let octets = answer.content_type.as_deref().is_some_and(|kind| kind.starts_with(PayloadForm::Octets.content_type()));
+        let octets = answer.headers.get("content-type").is_some_and(|kind| kind.starts_with(PayloadForm::Octets.content_type()));
         let form = if octets && !self.jsonp { PayloadForm::Octets } else { PayloadForm::Text };
         let body = if self.jsonp {
             let (index, payload) = jsonp::decode_response(&answer.body, MAX_BODY_BYTES).map_err(malformed)?;

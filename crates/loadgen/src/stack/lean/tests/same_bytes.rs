@@ -3,7 +3,6 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
 use wirecost_model::scenario::{Headers, Stack};
 
@@ -38,7 +37,7 @@ async fn ask(http: &Http, what: Ask) {
         Ask::GetIfNoneMatch => _ = http.get(path, &[("if-none-match", "\"17\"")], Duration::ZERO).await.expect("an answer"),
         Ask::OpenEvents => _ = http.open(path, &[("accept", "text/event-stream")]).await.expect("a stream"),
         Ask::OpenLines => _ = http.open(path, &[("accept", "application/x-ndjson")]).await.expect("a stream"),
-        Ask::Post(bytes) => _ = http.post("/messages", &[], Bytes::from(vec![b'x'; bytes])).await.expect("an answer"),
+        Ask::Post(bytes) => _ = http.post("/messages", &[], &vec![b'x'; bytes]).await.expect("an answer"),
     }
 }
 

@@ -44,7 +44,7 @@ async fn requests_over_tls_on_one_connection() {
     let large = Bytes::from(vec![b'y'; 200_000]);
     let client = async {
         for body in [Bytes::from_static(b"m"), large.clone()] {
-            assert_eq!(http.post("/echo", &[], body.clone()).await.expect("answered").body, body);
+            assert_eq!(http.post("/echo", &[], &body).await.expect("answered").body, body);
         }
         assert_eq!(http.get("/", &[], Duration::ZERO).await.expect("answered").body, "");
         drop(http);
