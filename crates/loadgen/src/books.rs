@@ -75,6 +75,13 @@ fn counts(counters: &mut Counters) -> [&mut u64; COUNTS] {
     ]
 }
 
+/// What a page tells of `counted`.
+fn listed(counted: &mut Counters) -> Counters {
+    let mut listed = Counters::default();
+    counts(&mut listed).into_iter().zip(counts(counted)).for_each(|(listed, counted)| *listed = *counted);
+    listed
+}
+
 /// A page as others see it: a sequence lock, whose reader tries again if the writer was at it meanwhile, and whose writer never
 /// waits. So what belongs together is seen together.
 #[derive(Debug, Default)]
@@ -87,6 +94,7 @@ struct Page {
 impl Page {
     /// Only for the one who writes on it.
     fn show(&self, counted: &mut Counters) {
+        debug_assert_eq!(listed(counted), *counted, "something else is counted than what a page has room for");
         let turn = self.turn.load(Relaxed);
         self.turn.store(turn + 1, Relaxed);
         // Nobody sees what follows without seeing that it had begun.

@@ -1,5 +1,5 @@
 //! One thread of clients: a single-threaded runtime, one pacer, one recorder, no locks on the path of a
-//! message. What the rest of the process may know of it goes through atomics and one channel.
+//! message on an open connection. What the rest of the process may know of it goes through atomics and one channel.
 
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;

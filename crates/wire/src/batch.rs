@@ -12,8 +12,7 @@ use std::fmt;
 
 use bytes::{BufMut, BytesMut};
 use serde::Deserialize;
-use serde::de::{Deserializer, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use thiserror::Error;
 
 use crate::decimal;
@@ -133,14 +132,10 @@ impl Batch {
         if body.len() > max_body_bytes {
             return Err(DecodeError::TooLong { max_bytes: max_body_bytes });
         }
-        let Fields { next, lost, messages } = serde_json::from_slice(body)?;
-        serde_json::Deserializer::from_str(messages.get()).deserialize_seq(Messages(each))?;
-        let (next, also) = match next {
-            Next::One(next) => (next, Vec::new()),
-            Next::Each(mut each) if !each.is_empty() => (each.remove(0), each),
-            Next::Each(_) => return Err(DecodeError::Malformed(serde::de::Error::custom("`next` is an empty list"))),
-        };
-        Ok(Self { next, also, lost })
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let batch = json.deserialize_map(Fields(each))?;
+        json.end()?;
+        Ok(batch)
     }
 }
 
@@ -166,17 +161,55 @@ enum Next {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Fields<'a> {
-    next: Next,
-    lost: u64,
-    /// Read afterwards, one by one: a list of them would have to be made for every body.
-    #[serde(borrow)]
-    messages: &'a RawValue,
+#[serde(field_identifier, rename_all = "lowercase")]
+enum Field {
+    Next,
+    Lost,
+    Messages,
+}
+
+/// Reads a body and hands its messages on, one by one: a list of them would have to be made for every body.
+struct Fields<F>(F);
+
+impl<'a, F: FnMut(Cow<'a, str>)> Visitor<'a> for Fields<F> {
+    type Value = Batch;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'a>>(mut self, mut map: M) -> Result<Batch, M::Error> {
+        let (mut next, mut lost, mut messages) = (None, None, None);
+        while let Some(field) = map.next_key()? {
+            match field {
+                Field::Next if next.is_none() => next = Some(map.next_value::<Next>()?),
+                Field::Lost if lost.is_none() => lost = Some(map.next_value()?),
+                Field::Messages if messages.is_none() => messages = Some(map.next_value_seed(Messages(&mut self.0))?),
+                _ => return Err(M::Error::custom("a field stands twice")),
+            }
+        }
+        let (Some(next), Some(lost), Some(())) = (next, lost, messages) else {
+            return Err(M::Error::custom("not all of `next`, `lost` and `messages`"));
+        };
+        let (next, also) = match next {
+            Next::One(next) => (next, Vec::new()),
+            Next::Each(mut each) if !each.is_empty() => (each.remove(0), each),
+            Next::Each(_) => return Err(M::Error::custom("`next` is an empty list")),
+        };
+        Ok(Batch { next, also, lost })
+    }
 }
 
 /// Hands on what it reads.
 struct Messages<F>(F);
+
+impl<'a, F: FnMut(Cow<'a, str>)> DeserializeSeed<'a> for Messages<F> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_seq(self)
+    }
+}
 
 impl<'a, F: FnMut(Cow<'a, str>)> Visitor<'a> for Messages<F> {
     type Value = ();
@@ -237,8 +270,10 @@ mod tests {
         for body in [
             "",
             "[]",
+            r#"[1,0,["a"]]"#,
             "{}",
             r#"{"next":1,"lost":0}"#,
+            r#"{"lost":0,"messages":[]}"#,
             r#"{"next":1,"lost":0,"messages":[1]}"#,
             r#"{"next":1,"lost":0,"messages":"a"}"#,
             r#"{"next":1,"lost":0,"messages":["a" "b"]}"#,

@@ -73,6 +73,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// serde_json's feature `raw_value`, which any crate could switch on for all, would read such text as JSON within JSON, to any depth.
+    #[test]
+    fn text_within_json_is_text() {
+        let json = br#"{"$serde_json::private::RawValue": "[\"a\"]"}"#;
+        assert_eq!(texts(json, "/$serde_json::private::RawValue").unwrap(), [r#"["a"]"#]);
+        assert!(texts(json, "/0").is_err());
+    }
+
     #[test]
     fn what_is_not_there_is_told() {
         for (json, pointer, says) in [

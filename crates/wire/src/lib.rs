@@ -40,7 +40,7 @@
 //!
 //! let mut parser = sse::Parser::new(sse::Limits::default());
 //! let event = parser.next_event(&mut wire)?.expect("one whole event was written");
-//! assert_eq!(event.id.as_deref(), Some("7"));
+//! assert_eq!(event.id, Some("7"));
 //! assert_eq!(&event.data[..], b"hello");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

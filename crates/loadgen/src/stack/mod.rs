@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
+use wirecost_model::ledger::Flow;
 use wirecost_model::scenario::{Frame, Stack};
 use wirecost_probe::meter::Meter;
 
@@ -37,8 +38,8 @@ pub(crate) struct Answer {
     pub status: u16,
     /// What else its head says, where the client keeps it.
     pub headers: Headers,
-    /// Bytes of the request's head, where the stack can say.
-    pub request_head_bytes: usize,
+    /// Bytes of the heads of request and answer, where the stack can say.
+    pub heads: Flow,
     /// The body.
     pub body: Bytes,
 }
@@ -48,7 +49,8 @@ pub(crate) struct Answer {
 pub(crate) enum Headers {
     /// As a library has read them; behind a pointer, because every request's future would carry them.
     Read(Box<HeaderMap>),
-    /// The head as it has come, checked; empty where it is not kept. It keeps the memory that it came in.
+    /// The head as it has come, checked; empty where it is not kept. It keeps the memory that it came in, so a body that is longer
+    /// than the room there needs new memory.
     Head(Bytes),
 }
 
@@ -58,14 +60,6 @@ impl Headers {
         match self {
             Headers::Read(headers) => headers.get_all(name).iter().next_back().and_then(|value| value.to_str().ok()),
             Headers::Head(head) => lean::header(head, name),
-        }
-    }
-
-    /// Bytes of the head; 0 if it is not kept as it came.
-    pub fn head_bytes(&self) -> usize {
-        match self {
-            Headers::Read(_) => 0,
-            Headers::Head(head) => head.len(),
         }
     }
 }

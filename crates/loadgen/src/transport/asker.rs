@@ -85,9 +85,10 @@ mod tests {
     use crate::stack::Headers;
     use bytes::Bytes;
     use std::task::Waker;
+    use wirecost_model::ledger::Flow;
 
     fn answer(status: u16) -> Answer {
-        Answer { status, headers: Headers::Head(Bytes::new()), request_head_bytes: 0, body: Bytes::new() }
+        Answer { status, headers: Headers::Head(Bytes::new()), heads: Flow::default(), body: Bytes::new() }
     }
 
     #[tokio::test]

@@ -15,24 +15,27 @@ use crate::client::{Connect, Context};
 use crate::session::{Delivery, Session, TransportError};
 use crate::stack::{Answer, Exchange, Http};
 
+/// Up to this size a message's memory is kept for the next. Larger ones cost other things, and a client that is silent again does
+/// not keep room for them.
+const MOST_KEPT_BYTES: usize = 16 << 10;
+
 /// POSTs that wait and POSTs that are under way.
 struct Posts {
     http: Http,
     echo: bool,
     waiting: VecDeque<Bytes>,
-    /// One POST under way, and those beside it: the bookkeeping of a set is a cost that most clients can do without. Made for the
+    /// One POST under way, and those beside it and large ones: the bookkeeping of a set is a cost that most clients can do without. Made for the
     /// first, because who only listens holds no room for it.
     one: Option<Asker<Vec<u8>>>,
     others: FuturesUnordered<Exchange>,
 }
 
 impl Posts {
-    /// Sends a message now or, behind those that wait, later.
+    /// Sends a message now or, behind the one that is under way and those that wait for it, later.
     fn push(&mut self, message: &[u8]) {
-        if self.has_place() && self.waiting.is_empty() {
-            self.post(message);
-        } else {
-            self.waiting.push_back(Bytes::copy_from_slice(message));
+        match self.has_place() {
+            true => self.post(message),
+            false => self.waiting.push_back(Bytes::copy_from_slice(message)),
         }
     }
 
@@ -47,7 +50,7 @@ impl Posts {
             let http = http.clone();
             Asker::new(async move |message: &Vec<u8>| http.post(path, &[], message).await)
         });
-        if !one.is_under_way() {
+        if !one.is_under_way() && message.len() <= MOST_KEPT_BYTES {
             return one.ask(|body| {
                 body.clear();
                 body.extend_from_slice(message);
@@ -76,12 +79,12 @@ impl Posts {
 
     /// Pending for ever while there is none.
     async fn next(&mut self) -> Result<Delivery<'_>, TransportError> {
-        let answer = poll_fn(|context| self.poll_answer(context)).await?;
-        while self.has_place()
-            && let Some(message) = self.waiting.pop_front()
-        {
+        let answer = poll_fn(|context| self.poll_answer(context)).await;
+        // Only uploads wait, and one at a time is under way.
+        if let Some(message) = self.waiting.pop_front() {
             self.post(&message);
         }
+        let answer = answer?;
         match (self.echo, answer.status) {
             (true, 200) => Ok(Delivery::shared(answer.body)),
             (false, 204) => Ok(Delivery::Accepted),

@@ -42,8 +42,9 @@ impl Cursor {
         Ok(cursor)
     }
 
-    /// Reads an answer into deliveries.
+    /// Reads an answer into deliveries. Of the one before all were taken: otherwise nobody would have asked.
     pub fn take(&mut self, answer: Answer) -> Result<(), TransportError> {
+        debug_assert!(self.ready.is_empty());
         match answer.status {
             200 => {}
             204 | 304 => {
@@ -67,7 +68,7 @@ impl Cursor {
         }
         (self.next, self.also) = (batch.next, batch.also);
         if batch.lost > 0 {
-            // They were before what has come now, and nothing else is there: a poll is asked when all was taken.
+            // They were before what has come.
             self.ready.push_front(Delivery::Lost(batch.lost));
         }
         Ok(())

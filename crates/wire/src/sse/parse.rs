@@ -71,6 +71,8 @@ pub struct Parser {
     dispatched_event: String,
     /// The "last event ID buffer" of the standard: set by a field, at once.
     id: String,
+    /// Whether the "last event ID string" is another one yet.
+    is_new_id: bool,
     /// The "last event ID string": set from the buffer when an event is dispatched.
     last_event_id: String,
 }
@@ -87,6 +89,7 @@ impl Parser {
             event: String::new(),
             dispatched_event: String::new(),
             id: String::new(),
+            is_new_id: false,
             last_event_id: String::new(),
         }
     }
@@ -172,7 +175,10 @@ impl Parser {
                 self.data.put_u8(b'\n');
             }
             b"event" => set(&mut self.event, value),
-            b"id" if !value.contains(&0) => set(&mut self.id, value),
+            b"id" if !value.contains(&0) => {
+                set(&mut self.id, value);
+                self.is_new_id = true;
+            }
             // Fields that nobody knows, ids with a null character, and `retry`: it sets a time and touches no event.
             _ => {}
         }
@@ -181,7 +187,10 @@ impl Parser {
 
     /// §9.2.6, "dispatch the event": its data, if it has any.
     fn dispatch(&mut self) -> Option<Bytes> {
-        self.last_event_id.clone_from(&self.id);
+        // Not for every empty line: an id may be long.
+        if std::mem::take(&mut self.is_new_id) {
+            self.last_event_id.clone_from(&self.id);
+        }
         std::mem::swap(&mut self.dispatched_event, &mut self.event);
         self.event.clear();
         if self.data.is_empty() {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use rustls::ClientConfig;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use wirecost_model::ledger::Flow;
 use wirecost_probe::meter::Meter;
 
 use super::super::connection::{Connection, StageSink, open};
@@ -123,7 +124,7 @@ impl Http {
         let Begun { link, head, text, .. } = self.0.begin(path, Request::Get(headers), ANSWER_TIMEOUT).await?;
         match head.status {
             200 => Ok((ByteStream { link, body: head.framing.into() }, Headers::Head(text))),
-            status => Err(TransportError::Unexpected(format!("status {status} to GET {path}, where a stream was to begin"))),
+            status => Err(TransportError::Unexpected(format!("status {status} where a stream was to begin"))),
         }
     }
 }
@@ -140,7 +141,8 @@ impl Client {
         if self.keep_alive && head.keep_alive && link.wire.input.buffer.is_empty() {
             self.idle.borrow_mut().push(link);
         }
-        Ok(Answer { status: head.status, headers: Headers::Head(text), request_head_bytes, body })
+        let heads = Flow { up: request_head_bytes as u64, down: head.bytes as u64 };
+        Ok(Answer { status: head.status, headers: Headers::Head(text), heads, body })
     }
 
     /// Sends a request and returns with the head of its answer. A kept connection may have been closed by the server in
@@ -157,7 +159,10 @@ impl Client {
                 None => (Box::pin(self.connect()).await?, true),
             };
             match self.exchange(&mut link, path, request, limit).await {
-                Ok((head, text, request_head_bytes)) => return Ok(Begun { link, head, text, request_head_bytes }),
+                Ok((head, request_head_bytes)) => {
+                    let text = link.wire.take_head(head, self.keeps_heads.get());
+                    return Ok(Begun { link, head, text, request_head_bytes });
+                }
                 Err(TransportError::Ended | TransportError::Io(_))
                     if !new && !link.wire.answered && (may_repeat || !link.wire.written) => {}
                 Err(error) => return Err(error),
@@ -193,7 +198,7 @@ impl Client {
         path: &str,
         request: Request<'_>,
         limit: Duration,
-    ) -> Result<(Head, Bytes, usize), TransportError> {
+    ) -> Result<(Head, usize), TransportError> {
         let Link { wire, watchdog } = link;
         wire.output.clear();
         let body = match request {
@@ -217,8 +222,7 @@ impl Client {
         if let Some(foreign) = &self.target.foreign {
             foreign.books.answer(head.bytes);
         }
-        let text = wire.take_head(head, self.keeps_heads.get());
-        Ok((head, text, request_head_bytes))
+        Ok((head, request_head_bytes))
     }
 }
 

@@ -13,8 +13,8 @@
 //!
 //! On the steady path, which is a request on a kept connection or a message on an open one, nothing here
 //! takes a lock, reads a clock or allocates, as long as the caller drops an answer before it asks for the
-//! next: the buffer is then taken back. Nor does a whole message allocate, by any transport but Socket.IO, or a poll
-//! (`tests/allocations.rs` counts).
+//! next: the buffer is then taken back. Nor does a whole message allocate, or a poll, as `tests/allocations.rs` counts for each
+//! transport; ARCHITECTURE has the list of what does.
 
 pub mod http;
 pub mod websocket;

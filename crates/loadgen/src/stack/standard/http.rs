@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder, Url};
+use wirecost_model::ledger::Flow;
 
 use super::super::watchdog::Watchdog;
 use super::super::{ANSWER_TIMEOUT, Answer, Headers, MAX_BODY_BYTES, headers};
@@ -60,7 +61,7 @@ async fn answer(sent: impl Future<Output = reqwest::Result<reqwest::Response>>) 
         }
     }
     let body = if pieces.is_empty() { body } else { pieces.freeze() };
-    Ok(Answer { status, headers, request_head_bytes: 0, body })
+    Ok(Answer { status, headers, heads: Flow::default(), body })
 }
 
 impl Http {
@@ -114,7 +115,7 @@ impl Http {
         path: &str,
         headers: &[(&str, &str)],
         body: &[u8],
-    ) -> impl Future<Output = Result<Answer, TransportError>> + use<> {
+    ) -> impl Future<Output = Result<Answer, TransportError>> {
         let body = Bytes::copy_from_slice(body);
         self.whole(ANSWER_TIMEOUT, self.request(Method::POST, path, headers).map(|request| request.body(body)))
     }

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use wirecost_model::TransportKind;
 use wirecost_model::dialect::{self, Recipe, Source};
-use wirecost_model::ledger::Flow;
 use wirecost_wire::find;
 
 use super::{Finder, filled, quoted, recipe};
@@ -68,7 +67,7 @@ impl Poll {
             204 | 304 | 408 => {
                 self.remember(&answer)?;
                 if let Some(books) = books {
-                    books.poll(0, heads(&answer));
+                    books.poll(0, answer.heads);
                 }
                 self.ready.push_back(Delivery::Nothing);
                 return Ok(());
@@ -81,7 +80,7 @@ impl Poll {
         let count = self.finder.find(answer.headers.get("content-type"), &answer.body, &mut self.ready)?;
         self.remember(&answer)?;
         if let Some(books) = books {
-            books.poll(count, heads(&answer));
+            books.poll(count, answer.heads);
         }
         if count == 0 {
             self.ready.push_back(Delivery::Nothing);
@@ -125,11 +124,6 @@ impl Poll {
         .await;
         answered.map_or(Ok(()), |answer| self.take(answer?))
     }
-}
-
-/// Bytes of the heads of a poll.
-fn heads(answer: &Answer) -> Flow {
-    Flow { up: answer.request_head_bytes as u64, down: answer.headers.head_bytes() as u64 }
 }
 
 fn begun(http: &Http) -> u64 {

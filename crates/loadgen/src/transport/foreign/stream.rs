@@ -51,6 +51,14 @@ impl Stream {
     }
 }
 
+/// Which address it was.
+fn at(path: &str, error: TransportError) -> TransportError {
+    match error {
+        TransportError::Unexpected(text) => TransportError::Unexpected(format!("{text}, to GET {path}")),
+        other => other,
+    }
+}
+
 impl Connect for Stream {
     const ECHO_IN_ORDER: bool = true;
 
@@ -71,7 +79,7 @@ impl Connect for Stream {
         }
         let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         http.keep_heads();
-        let (mut stream, said) = http.open(&path, &headers).await?;
+        let (mut stream, said) = http.open(&path, &headers).await.map_err(|error| at(&path, error))?;
         let kind = said.get("content-type").unwrap_or("no type").to_string();
         // It would keep the memory that the stream comes in.
         drop(said);

@@ -211,6 +211,7 @@ mod tests {
 
     use super::*;
     use crate::stack::Headers;
+    use wirecost_model::ledger::Flow;
 
     #[test]
     fn what_an_error_quotes_is_short_and_printable() {
@@ -219,7 +220,7 @@ mod tests {
         let refused = Answer {
             status: 400,
             headers: Headers::Head(Bytes::new()),
-            request_head_bytes: 0,
+            heads: Flow::default(),
             body: Bytes::from_static(b"{\"code\":1}"),
         };
         assert_eq!(
