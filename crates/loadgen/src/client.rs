@@ -517,10 +517,14 @@ async fn closed_loop<S: Connect>(
                         let _ = context.is_message(&payload, &mut false, true);
                         let mut recorder = shared.recorder.borrow_mut();
                         let reordered = recorder.accounting.reordered;
-                        if let Some(envelope) = recorder.message(&mut inbox, &payload, now)
-                            && let Some(at) = unanswered.iter().position(|&(sequence, _)| sequence == envelope.sequence)
-                        {
-                            unanswered.remove(at);
+                        if let Some(envelope) = recorder.message(&mut inbox, &payload, now) {
+                            let is_it = |&(sequence, _): &(u32, u64)| sequence == envelope.sequence;
+                            // Nearly always the oldest.
+                            if unanswered.pop_front_if(|oldest| is_it(oldest)).is_none()
+                                && let Some(at) = unanswered.iter().position(is_it)
+                            {
+                                unanswered.remove(at);
+                            }
                         }
                         if !S::ECHO_IN_ORDER {
                             // Independent requests may overtake one another; that is not a fault.
