@@ -116,6 +116,7 @@ impl Http {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> impl Future<Output = Result<Answer, TransportError>> {
+        // The library wants it for its own, as it would of an application.
         let body = Bytes::copy_from_slice(body);
         self.whole(ANSWER_TIMEOUT, self.request(Method::POST, path, headers).map(|request| request.body(body)))
     }
