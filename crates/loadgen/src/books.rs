@@ -312,7 +312,7 @@ mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    /// One thread writes, another reads meanwhile: what belongs together is never seen apart, and nothing is lost.
+    /// Two threads write, another reads meanwhile: what belongs together is never seen apart, and nothing is lost.
     #[test]
     fn pages_are_read_whole_while_they_are_written() {
         const POLLS: u64 = 200_000;
@@ -327,17 +327,13 @@ mod tests {
             })
         });
         let mut seen = 0;
-        while seen < 2 * POLLS {
+        while !writers.iter().all(std::thread::JoinHandle::is_finished) {
             let now = books.reading();
             assert!(now.requests >= seen);
             seen = now.requests;
             // A poll's heads are moved to the other class in one step with its count.
             assert_eq!(now.empty_head_bytes, Flow { up: 100 * now.empty_answers, down: 50 * now.empty_answers });
             assert_eq!(now.head_bytes.up + now.empty_head_bytes.up, 100 * now.requests);
-            if writers.iter().all(std::thread::JoinHandle::is_finished) && seen < 2 * POLLS {
-                seen = books.reading().requests;
-                assert_eq!(seen, 2 * POLLS, "nothing is lost");
-            }
         }
         let all = books.finish(Duration::ZERO);
         assert_eq!((all.full_answers, all.empty_answers, all.messages_in_answers), (POLLS, POLLS, POLLS));

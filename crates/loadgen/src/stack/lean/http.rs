@@ -61,6 +61,8 @@ struct Wire {
     /// Whether any of the request was written, and whether anything of an answer has come.
     written: bool,
     answered: bool,
+    /// Bytes of the request's head.
+    head_bytes: u64,
 }
 
 /// A request, to be written again if its connection turns out to be gone.
@@ -76,7 +78,6 @@ struct Begun {
     head: Head,
     /// As it came, if heads are kept.
     text: Bytes,
-    request_head_bytes: usize,
 }
 
 /// The body of an answer that does not end.
@@ -121,7 +122,7 @@ impl Http {
 
     /// GET; an answer that goes on, and what its head says. Returns when that is here.
     pub async fn open(&self, path: &str, headers: &[(&str, &str)]) -> Result<(ByteStream, Headers), TransportError> {
-        let Begun { link, head, text, .. } = self.0.begin(path, Request::Get(headers), ANSWER_TIMEOUT).await?;
+        let Begun { link, head, text } = self.0.begin(path, Request::Get(headers), ANSWER_TIMEOUT).await?;
         match head.status {
             200 => Ok((ByteStream { link, body: head.framing.into() }, Headers::Head(text))),
             status => Err(TransportError::Unexpected(format!("status {status} where a stream was to begin"))),
@@ -131,17 +132,17 @@ impl Http {
 
 impl Client {
     async fn whole(&self, path: &str, request: Request<'_>, limit: Duration) -> Result<Answer, TransportError> {
-        let Begun { mut link, head, text, request_head_bytes } = self.begin(path, request, limit).await?;
+        let Begun { mut link, head, text } = self.begin(path, request, limit).await?;
         let Link { wire, watchdog } = &mut *link;
         let body = match head.framing {
             Framing::Length(0) => Bytes::new(),
             framing => watchdog.watch(limit, pin!(wire.body(framing))).await.ok_or_else(|| timed_out(limit))??,
         };
+        let heads = Flow { up: link.wire.head_bytes, down: head.bytes as u64 };
         // Bytes that nobody asked for would be taken for the next answer.
         if self.keep_alive && head.keep_alive && link.wire.input.buffer.is_empty() {
             self.idle.borrow_mut().push(link);
         }
-        let heads = Flow { up: request_head_bytes as u64, down: head.bytes as u64 };
         Ok(Answer { status: head.status, headers: Headers::Head(text), heads, body })
     }
 
@@ -159,9 +160,9 @@ impl Client {
                 None => (Box::pin(self.connect()).await?, true),
             };
             match self.exchange(&mut link, path, request, limit).await {
-                Ok((head, request_head_bytes)) => {
+                Ok(head) => {
                     let text = link.wire.take_head(head, self.keeps_heads.get());
-                    return Ok(Begun { link, head, text, request_head_bytes });
+                    return Ok(Begun { link, head, text });
                 }
                 Err(TransportError::Ended | TransportError::Io(_))
                     if !new && !link.wire.answered && (may_repeat || !link.wire.written) => {}
@@ -188,17 +189,11 @@ impl Client {
         let opening = open(&self.target, self.tls.clone(), Arc::clone(&self.meter), &mut stages);
         let stream = tokio::time::timeout(ANSWER_TIMEOUT, opening).await.map_err(|_| timed_out(ANSWER_TIMEOUT))??;
         (self.stages)(stages);
-        let wire = Wire { stream, input: Input::new(), output: Vec::new(), written: false, answered: false };
+        let wire = Wire { stream, input: Input::new(), output: Vec::new(), written: false, answered: false, head_bytes: 0 };
         Ok(Box::new(Link { wire, watchdog: Watchdog::default() }))
     }
 
-    async fn exchange(
-        &self,
-        link: &mut Link,
-        path: &str,
-        request: Request<'_>,
-        limit: Duration,
-    ) -> Result<(Head, usize), TransportError> {
+    async fn exchange(&self, link: &mut Link, path: &str, request: Request<'_>, limit: Duration) -> Result<Head, TransportError> {
         let Link { wire, watchdog } = link;
         wire.output.clear();
         let body = match request {
@@ -212,17 +207,17 @@ impl Client {
             }
         };
         (wire.written, wire.answered) = (false, false);
-        let request_head_bytes = wire.output.len();
+        wire.head_bytes = wire.output.len() as u64;
         watchdog.next_exchange();
         self.begun.set(self.begun.get() + 1);
         if let Some(foreign) = &self.target.foreign {
-            foreign.books.request(request_head_bytes);
+            foreign.books.request(wire.output.len());
         }
         let head = watchdog.watch(limit, pin!(wire.ask(body))).await.ok_or_else(|| timed_out(limit))??;
         if let Some(foreign) = &self.target.foreign {
             foreign.books.answer(head.bytes);
         }
-        Ok((head, request_head_bytes))
+        Ok(head)
     }
 }
 
